@@ -1,0 +1,80 @@
+"""Host-side checks of arguments, before anything is compiled.
+
+Each raises InputError with one line: the argument, its value, the allowed range, the remedy.
+Traced values (under jit, grad, vmap) pass: a kernel answers those with NaN or zero.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnu.errors import InputError
+
+MU_MAX = 1e-6  # μ_B; laboratory limits are 1e-11, the loosest historical ones 1e-8
+
+
+def is_traced(*trees: Any) -> bool:
+    return any(
+        isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree)
+    )
+
+
+def number_range(
+    name: str, value: Any, low: float, high: float, unit: str, remedy: str, *, open_low: bool = False
+) -> None:
+    """Refuse a number or array that is not finite or has an element outside [low, high]."""
+    if is_traced(value):
+        return
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} = {value!r} is not a number; give {unit}") from None
+    bad = ~np.isfinite(array) | (array > high) | ((array <= low) if open_low else (array < low))
+    if bad.any():
+        worst = array[bad].flat[0] if array.ndim else float(array)
+        bracket = "(" if open_low else "["
+        unit = f" {unit}" if unit else ""
+        raise InputError(
+            f"{name} = {worst:g}{unit} is outside {bracket}{low:g}, {high:g}]{unit}; {remedy}"
+        )
+
+
+def magnetic_moment(name: str, mu: Any) -> None:
+    """Refuse a μ that is negative, NaN or plainly not in Bohr magnetons."""
+    number_range(
+        name, mu, 0.0, MU_MAX, "μ_B",
+        "magnetic moments are in Bohr magnetons, so 11e-12 is written 1.1e-11",
+    )  # fmt: skip
+
+
+def magnetic_moment_squared(name: str, mu2: Any) -> None:
+    number_range(
+        name, mu2, 0.0, MU_MAX**2, "μ_B²",
+        "μ² is in squared Bohr magnetons, so μ = 1e-11 is 1e-22",
+    )  # fmt: skip
+
+
+def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
+    """Refuse a word that is not in the list, naming the nearest ones."""
+    allowed = list(allowed)
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
+        raise InputError(f"{name} = {value!r} is unknown; allowed: {', '.join(allowed)}; {hint}")
+
+
+def increasing(name: str, values: Any, unit: str) -> None:
+    """Refuse an array that does not increase strictly."""
+    if is_traced(values):
+        return
+    array = np.asarray(values, dtype=float)
+    steps = np.diff(array)
+    if not np.isfinite(array).all() or (steps <= 0).any():
+        at = int(np.argmax(~(steps > 0)))
+        raise InputError(
+            f"{name}[{at}:{at + 2}] = {array[at]:g}, {array[at + 1]:g} {unit} does not increase; "
+            "give finite, strictly increasing values"
+        )

@@ -1,0 +1,73 @@
+"""Composite Gauss–Legendre quadrature and Legendre interpolation on panels."""
+
+from functools import cache
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxnu import precision  # noqa: F401
+
+
+@cache
+def legendre_rule(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss–Legendre nodes and weights on [-1, 1]; exact for polynomials of degree 2·order − 1."""
+    return np.polynomial.legendre.leggauss(order)
+
+
+def panel_nodes(
+    edges: Float[Array, "panels+1"], order: int
+) -> tuple[Float[Array, "panels order"], Float[Array, "panels order"]]:
+    """Nodes and weights of the composite rule: ∫ f dx ≈ Σ w f(x), one row per panel.
+
+    Nodes move with the edges, so an integral is differentiable in its end points and in any
+    break point inside. A panel of zero width has zero weight.
+    """
+    x, w = legendre_rule(order)
+    half = 0.5 * (edges[1:] - edges[:-1])
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    return middle[:, None] + half[:, None] * x, half[:, None] * w
+
+
+def legendre_values(x: Float[Array, "..."], order: int) -> Float[Array, "... order"]:
+    """P_0(x) … P_{order−1}(x) by the three-term recurrence, (l+1)P_{l+1} = (2l+1)xP_l − lP_{l−1}."""
+    values = [jnp.ones_like(x), x]
+    for l in range(1, order - 1):
+        values.append(((2 * l + 1) * x * values[l] - l * values[l - 1]) / (l + 1))
+    return jnp.stack(values[:order], axis=-1)
+
+
+@cache
+def _legendre_transform(order: int) -> np.ndarray:
+    x, w = legendre_rule(order)
+    l = np.arange(order)
+    return np.polynomial.legendre.legvander(x, order - 1).T * w * (l[:, None] + 0.5)
+
+
+def legendre_coefficients(values: Float[Array, "panels order"]) -> Float[Array, "panels order"]:
+    """Coefficients c_l of Σ c_l P_l through values at the Gauss–Legendre nodes of each panel."""
+    return values @ _legendre_transform(values.shape[-1]).T
+
+
+def ridge_panel_edges(
+    Q_low: Float[Array, ""],
+    Q_high: Float[Array, ""],
+    ridge: Float[Array, ""],
+    width: Float[Array, ""],
+    panels: int,
+) -> Float[Array, "panels+1"]:
+    """Panel edges in ln Q² from Q_low to Q_high, dense on the ridge and even in ln Q away from it.
+
+    The edges are even in asinh(p/width) with p = (ridge²/Q − Q)/2: on the Bethe ridge,
+    Q = ridge, p is the momentum of the struck electron along q and `width` the smallest momentum
+    scale among the shells; far from it p grows like ridge²/Q or Q, so that steps are even in ln Q.
+    """
+
+    def stretch(Q: Float[Array, ""]) -> Float[Array, ""]:
+        return -jnp.arcsinh(0.5 * (ridge**2 / Q - Q) / width)
+
+    p = width * jnp.sinh(-jnp.linspace(stretch(Q_low), stretch(Q_high), panels + 1))
+    # Q = sqrt(p² + ridge²) − p, written without cancellation for p > 0
+    root = jnp.sqrt(p**2 + ridge**2)
+    Q = jnp.where(p > 0, ridge**2 / (root + jnp.abs(p)), root + jnp.abs(p))
+    return 2.0 * jnp.log(Q)
