@@ -1,0 +1,1 @@
+"""Electrons of one atom: configuration, self-consistent field, orbitals, matrix elements."""

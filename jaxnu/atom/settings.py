@@ -1,0 +1,26 @@
+"""Numerical knobs of the atomic calculation, with the reason for each value."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AtomNumerics:
+    """Mesh sizes and tolerances (static: a change recompiles). Lengths in Bohr radii."""
+
+    mesh_points: int = 4096  # step 0.006 in t: the Numerov error h⁴/240 is 1e-11 per unit phase
+    first_radius: float = 1e-5  # times 1/Z; below it the series of the orbital is used
+    last_radius: float = 60.0  # the 6s orbital of Cs falls to 1e-10 of its maximum there
+    mesh_stretch: float = 0.1  # a in t = ln r + a r: steps stay below 0.06 a.u. at any radius
+    rydberg_radius: float = 420.0  # holds n = 12 (outer turning point 2n² = 288)
+    coarse_factor: int = 4  # the mesh is thinned by this to bracket eigenvalues
+    bracket_energies: int = 16  # trial energies per orbital and pass
+    bracket_passes: int = 4  # ln|E| to 16.5/16⁴ = 2.5e-4, far inside the level spacing
+    inverse_iterations: int = 2  # at the bracketed energy, from a smooth vector
+    rayleigh_iterations: int = 3  # cubic: 1e-3 becomes 1e-9, then rounding
+    field_iterations: int = 120  # Anderson mixing needs 15 to 30
+    field_tolerance: float = 1e-9  # max |r ΔV| [Hartree·Bohr]; levels err by less
+    mixing: float = 0.5  # share of the residual that enters the next potential
+    mixing_history: int = 6
+
+
+ATOM_NUMERICS = AtomNumerics()
