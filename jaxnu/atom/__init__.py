@@ -1,0 +1,1 @@
+"""Electrons of one atom."""
