@@ -169,6 +169,9 @@ def _all_orders_jvp(L_max, primals, tangents):
     return j[..., :-1], slope * dx[..., None]
 
 
+_compiled_orders = jax.jit(_all_orders, static_argnums=1)
+
+
 def spherical_bessel(x: Float[Array, "..."], L_max: int) -> Float[Array, "... L_max+1"]:
     """Spherical Bessel functions j_0(x) … j_{L_max}(x).
 
@@ -183,9 +186,10 @@ def spherical_bessel(x: Float[Array, "..."], L_max: int) -> Float[Array, "... L_
     checks.number_range("L_max", L_max, 0, L_LIMIT, "", "give the highest order wanted")
     checks.number_range("x", x, 0.0, X_LIMIT, "", "use j_L(−x) = (−1)^L j_L(x) for negative x")
     x = jnp.asarray(x, dtype=float)
-    return _all_orders(jnp.where(x >= 0, x, jnp.nan), L_max)
+    return _compiled_orders(jnp.where(x >= 0, x, jnp.nan), L_max)
 
 
+@jax.jit
 def spherical_bessel_j0_minus_one(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """j_0(x) − 1 = −x²/6 + x⁴/120 − …, to full relative accuracy as x → 0.
 
