@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from jaxnu.atom.mesh import RadialMesh
 
 MODELS = ("local-density", "herman-skillman")
+_TAIL = 1e-10  # |r V + z| below which the tail is taken as −z/r
 _SMALLEST_DENSITY = 1e-60  # keeps powers and logarithms finite where no electron is
 
 # Vosko, Wilk, Nusair, Can. J. Phys. 58, 1200 (1980), paramagnetic fit to the Ceperley–Alder
@@ -130,14 +131,23 @@ class CentralPotential:
         rV = self.smooth_rV(r)
         return (jnp.minimum(rV, -1.0) if self.latter else rV) / r
 
+    def tail(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """(R, z) with V = −z/r beyond R [Bohr]: the Latter kink and 1, else where r V dies out."""
+        if self.latter:
+            return self.kink_radius(), jnp.asarray(1.0)
+        z = jnp.round(-self.rV[-1])  # a bare Coulomb field, or the neutral tail of an atom
+        far = jnp.abs(self.rV + z) > _TAIL
+        last = self.rV.shape[0] - 1 - jnp.argmax(far[::-1])
+        return jnp.where(far.any(), self.mesh.r[last], 0.0), z
+
     @jax.jit
     def on_mesh(self, mesh: RadialMesh) -> Float[Array, "r"]:
         """V at the nodes of a mesh as Numerov's method needs it [Hartree].
 
         Numerov's weights (1, 10, 1)/12 assume a smooth integrand. A kink of V between nodes n and
-        n+1, at fraction s, is missed by w³ΔV' h q, with q_n = (1−s)³/6 − (1−s)/12 and
+        n+1, at fraction s, is missed by w ΔV' h q, with q_n = (1−s)³/6 − (1−s)/12 and
         q_{n+1} = s³/6 − s/12 (the exact hat integral of a ramp less Numerov's); added here to the
-        two nodes, it keeps the fourth order.
+        two nodes, it keeps the fourth order. `mesh` needs r and stretch; steps may differ.
         """
         V = self(mesh.r)
         if not self.latter:
@@ -146,10 +156,20 @@ class CentralPotential:
         margin = 1e-3 * radius
         ahead, behind = self.smooth_rV(jnp.stack([radius + margin, radius - margin]))
         jump = -(ahead - behind) / (2.0 * margin) / radius  # slope of −1/r less that of V
-        position = mesh.position(radius)
-        n = jnp.floor(position).astype(int)
-        s = position - n
+        t = jnp.log(mesh.r) + mesh.stretch * mesh.r
+        t_kink = jnp.log(radius) + mesh.stretch * radius
+        n = jnp.searchsorted(t, t_kink, side="right") - 1
+        inside = (n >= 0) & (n < t.shape[0] - 1)
+        n = jnp.clip(n, 0, t.shape[0] - 2)
+        step = t[n + 1] - t[n]
+        s = (t_kink - t[n]) / step
         w = radius / (1.0 + mesh.stretch * radius)
-        nodes = jnp.stack([n, n + 1])
         missed = jnp.stack([(1 - s) ** 3 / 6 - (1 - s) / 12, s**3 / 6 - s / 12])
-        return V.at[nodes].add(mesh.step * w * jump * missed, mode="drop")
+        return V.at[jnp.stack([n, n + 1])].add(jnp.where(inside, step * w * jump * missed, 0.0))
+
+
+def coulomb_potential(mesh: RadialMesh, Z: float) -> CentralPotential:
+    """The bare field −Z/r: hydrogen and hydrogen-like ions through the general machinery."""
+    return CentralPotential(
+        mesh, jnp.full_like(mesh.r, -Z), jnp.asarray(float(Z)), latter=False
+    )

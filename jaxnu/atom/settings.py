@@ -22,5 +22,20 @@ class AtomNumerics:
     mixing: float = 0.5  # share of the residual that enters the next potential
     mixing_history: int = 6
 
+    # Scattering mesh, in units of the radius r_out of a shell: t = ln ρ + a ρ to ρ = 1, then
+    # blocks of doubled step. h/(1 + a) = 1/800 is the last inner step.
+    shell_edge: float = 1e-6  # r_out: the last radius where |P| exceeds this part of its maximum
+    scatter_first: float = 1e-5  # ρ of the first node; 1e-4 spoils ns shells, whose core is small
+    scatter_step: float = 0.02  # h
+    scatter_stretch: float = 15.0  # a
+    outer_blocks: int = 7  # each doubles the step: reaches ρ = 23, beyond the Latter kink
+    outer_steps: int = 64  # steps per block
+    phase_step: float = 0.15  # largest k dr at which a wave is matched: doublings err by 5e-6
+    wkb_phase: float = 30.0  # k r_out from which the short-wave form is used in the tail
+    coulomb_l: int = 64  # highest l matched to Coulomb functions; k r_out < 30 needs about 50
+    tunnel_exponent: float = 60.0  # waves start e^-60 below their value at the turning point
+    series_l: int = 5  # below this l waves start at the first node, by their power series
+    start_scale: float = 1e-20  # |y| at the start: leaves room for growth by e^600
+
 
 ATOM_NUMERICS = AtomNumerics()
