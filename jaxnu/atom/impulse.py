@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from jaxnu import checks, precision
 from jaxnu.errors import InputError
 from jaxnu.numerics.quadrature import legendre_coefficients, legendre_values, panel_nodes
-from jaxnu.numerics.spherical_bessel import spherical_bessel
+from jaxnu.numerics.spherical_bessel import spherical_bessel_j
 
 PANELS, ORDER = 32, 16  # panels in asinh(p/scale), nodes each: J of hydrogen 3d to 1e-11
 ALIASING = 2.2  # largest p·dr; at π the mesh no longer sees the oscillation of j_l(pr)
@@ -112,7 +112,7 @@ def momentum_orbital(
     ∫P² dr = 1. l: orbital momentum (static). p: momenta, a.u. Returns χ like p, a.u.
     Source: Bransden & Joachain, Physics of Atoms and Molecules, app. 5.
     """
-    j = spherical_bessel(p[..., None] * r, l)[..., l]
+    j = spherical_bessel_j(p[..., None] * r, l)[..., l]
     return math.sqrt(2.0 / math.pi) * (j @ (weights * r * P))
 
 

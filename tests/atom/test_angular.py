@@ -97,6 +97,8 @@ def _polynomials(l):
             (lambda x, y, z: y, lambda x, y, z: (zero(x), 1 + zero(x), zero(x)), c),
             (lambda x, y, z: z, lambda x, y, z: (zero(x), zero(x), 1 + zero(x)), c),
         ]
+    if l == 3:
+        return _cubic_polynomials()
     c = 15 / (4 * np.pi)
     return [
         (lambda x, y, z: x * y, lambda x, y, z: (y, x, 0 * x), c),
@@ -107,6 +109,48 @@ def _polynomials(l):
             lambda x, y, z: 2 * z * z - x * x - y * y,
             lambda x, y, z: (-2 * x, -2 * y, 4 * z),
             c / 12,
+        ),
+    ]
+
+
+def _cubic_polynomials():
+    """f functions; each gradient by hand, r² = x² + y² + z²."""
+    c = 7 / (32 * np.pi)
+
+    def r2(x, y, z):
+        return x * x + y * y + z * z
+
+    return [
+        (lambda x, y, z: x * y * z, lambda x, y, z: (y * z, x * z, x * y), 120 * c),
+        (
+            lambda x, y, z: z * (x * x - y * y),
+            lambda x, y, z: (2 * x * z, -2 * y * z, x * x - y * y),
+            30 * c,
+        ),
+        (
+            lambda x, y, z: x * (5 * z * z - r2(x, y, z)),
+            lambda x, y, z: (4 * z * z - 3 * x * x - y * y, -2 * x * y, 8 * x * z),
+            3 * c,
+        ),
+        (
+            lambda x, y, z: y * (5 * z * z - r2(x, y, z)),
+            lambda x, y, z: (-2 * x * y, 4 * z * z - x * x - 3 * y * y, 8 * y * z),
+            3 * c,
+        ),
+        (
+            lambda x, y, z: z * (5 * z * z - 3 * r2(x, y, z)),
+            lambda x, y, z: (-6 * x * z, -6 * y * z, 6 * z * z - 3 * x * x - 3 * y * y),
+            2 * c,
+        ),
+        (
+            lambda x, y, z: x * (x * x - 3 * y * y),
+            lambda x, y, z: (3 * x * x - 3 * y * y, -6 * x * y, 0 * z),
+            5 * c,
+        ),
+        (
+            lambda x, y, z: y * (3 * x * x - y * y),
+            lambda x, y, z: (6 * x * y, 3 * x * x - 3 * y * y, 0 * z),
+            5 * c,
         ),
     ]
 
@@ -125,7 +169,7 @@ Q = 1.7
 GRID = 60
 
 
-@pytest.mark.parametrize(("l", "final"), [*itertools.product([0, 1, 2], [0, 1, 2, 3, 5])])
+@pytest.mark.parametrize(("l", "final"), [*itertools.product([0, 1, 2, 3], [0, 1, 2, 3, 5])])
 def test_against_integration_in_three_dimensions(l, final):
     """Σ_{M m'} |<l'm'| e^{iQz} ∂_x |nlM>|²/(2l+1) and the same for the density, by quadrature."""
     x, wx = np.polynomial.legendre.leggauss(GRID)
