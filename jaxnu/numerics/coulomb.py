@@ -20,7 +20,7 @@ from jaxnu import checks, precision
 ETA_LOW = -200.0  # tested range of η and ρ
 RHO_LOW, RHO_HIGH = 0.1, 2e4
 L_LIMIT = 100
-FRACTION_TERMS = 20000  # the cap of the continued fraction; reached only below RHO_LOW
+FRACTION_TERMS = 20000  # cap of the fraction: it takes 60/ρ + 10 terms, up to 180 at ρ = 1
 FRACTION_TOLERANCE = 4e-16  # |factor − 1| of the last term: the rounding of one factor
 PHASE_SHIFT = 12  # Γ(1 + iη) is taken from the Stirling series of Γ(13 + iη)
 # B_{2k}/[2k(2k−1)], Stirling series; the next term is below 1e-17 at |z| = 13
@@ -137,8 +137,9 @@ def coulomb_functions(
     2e4. They broadcast. l_max: highest order (static).
     Returns CoulombFunctions with l in the last axis. To normalise a continuum orbital per unit
     energy in atomic units multiply F by sqrt(2/(πk)).
-    Raises InputError outside these ranges; NaN for traced values that the continued fraction
-    does not reach. Forward only: reverse-mode differentiation raises (loops of unknown length).
+    Raises InputError outside these ranges; NaN for a traced η > 0 or ρ ≤ 0 and where the
+    continued fraction does not converge. Reverse-mode differentiation raises: the loops have
+    no fixed length.
     Accuracy 1e-12 relative to sqrt(F² + G²), 1e-11 relative where F_l is small, in this range.
     Source: DLMF 33.2–33.4.
     """
@@ -149,7 +150,8 @@ def coulomb_functions(
     checks.number_range("rho", rho, RHO_LOW, RHO_HIGH, "", "match further out or further in")
     checks.number_range("l_max", l_max, 0, L_LIMIT, "", "give the highest order wanted")
     eta, rho = jnp.broadcast_arrays(jnp.asarray(eta, float), jnp.asarray(rho, float))
-    return _coulomb(eta, rho, l_max)
+    valid = (eta <= 0.0) & (rho > 0.0)
+    return _coulomb(jnp.where(valid, eta, jnp.nan), jnp.where(valid, rho, jnp.nan), l_max)
 
 
 @partial(jax.jit, static_argnums=2)

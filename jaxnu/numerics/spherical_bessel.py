@@ -101,7 +101,7 @@ def bessel_scan(x: Float[Array, "..."], L_max: int) -> BesselScan:
     """Prepare a scan that yields j_L(x) for L = L_max, …, 0, one order a step, none stored.
 
     x: arguments ≥ 0, any shape. L_max: highest order (static).
-    Returns a BesselScan. Differentiate through `spherical_bessel`, or with
+    Returns a BesselScan. Differentiate through `spherical_bessel_j`, or with
     (2L+1) j_L' = L j_{L−1} − (L+1) j_{L+1}, not through the scan (its carries would be stored).
     """
     top = L_max + 1
@@ -172,7 +172,7 @@ def _all_orders_jvp(L_max, primals, tangents):
 _compiled_orders = jax.jit(_all_orders, static_argnums=1)
 
 
-def spherical_bessel(x: Float[Array, "..."], L_max: int) -> Float[Array, "... L_max+1"]:
+def spherical_bessel_j(x: Float[Array, "..."], L_max: int) -> Float[Array, "... L_max+1"]:
     """Spherical Bessel functions j_0(x) … j_{L_max}(x).
 
     x: arguments ≥ 0, any shape. L_max: highest order (static).
@@ -182,7 +182,7 @@ def spherical_bessel(x: Float[Array, "..."], L_max: int) -> Float[Array, "... L_
     Raises InputError for x < 0 or L_max outside [0, 1000]; NaN for a traced x < 0.
     Source: DLMF 10.51.1, 10.51.2. Range tested: L ≤ 220, 0 ≤ x ≤ 5000.
     """
-    precision.require_x64("spherical_bessel")
+    precision.require_x64("spherical_bessel_j")
     checks.number_range("L_max", L_max, 0, L_LIMIT, "", "give the highest order wanted")
     checks.number_range("x", x, 0.0, X_LIMIT, "", "use j_L(−x) = (−1)^L j_L(x) for negative x")
     x = jnp.asarray(x, dtype=float)

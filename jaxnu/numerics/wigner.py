@@ -7,6 +7,7 @@ import math
 from functools import cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxnu.errors import InputError
 
@@ -96,7 +97,7 @@ def _central_binomials(n_max: int) -> np.ndarray:
     return np.concatenate([[1.0], np.cumprod((2.0 * n - 1.0) / (2.0 * n))])
 
 
-def squared_3j_zero(l1: np.ndarray, l2: np.ndarray, l3: np.ndarray) -> np.ndarray:
+def squared_3j_zero(l1: ArrayLike, l2: ArrayLike, l3: ArrayLike) -> np.ndarray:
     """(l1 l2 l3; 0 0 0)², vectorised over broadcast integer arrays, 0 where forbidden.
 
     With s = (l1+l2+l3)/2 and A(n) = C(2n,n)/4^n: A(s−l1) A(s−l2) A(s−l3) / [A(s) (2s+1)], for

@@ -180,6 +180,12 @@ def test_eager_jit_vmap_agree():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), eager, other)
 
 
+def test_traced_values_out_of_range_give_nan():
+    compiled = jax.jit(jax.vmap(lambda e, r: coulomb_functions(e, r, 2).F))
+    eta, rho = jnp.array([-1.0, 0.5, -1.0, jnp.nan]), jnp.array([3.0, 3.0, -3.0, 3.0])
+    assert jnp.isnan(compiled(eta, rho)).all(axis=-1).tolist() == [False, True, True, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [((0.5, 3.0, 2), "eta = 0.5"), ((-1.0, 0.0, 2), "rho = 0"), ((-1.0, 3.0, -1), "l_max = -1")],
