@@ -223,3 +223,30 @@ def _refuse_unconverged(atom, bound, residual, count, knobs):
             f"(|r ΔV| = {residual:.1e}, asked {knobs.field_tolerance:.1e} Hartree Bohr); "
             "try a smaller mixing"
         )
+
+
+def frozen_field(
+    potential: CentralPotential, atom: Configuration, knobs: AtomNumerics = ATOM_NUMERICS
+) -> AtomicField:
+    """Orbitals of a configuration in a given potential, not made self-consistent.
+
+    For hydrogen in the bare field of its proton, and to study a changed potential. The energies
+    hold the kinetic and nuclear parts alone.
+
+    Raises FitError if an occupied level is not bound.
+    """
+    n, l, occupation = (jnp.asarray(column) for column in atom.padded())
+    mesh = potential.mesh
+    bound = bound_orbitals(mesh, potential.on_mesh(mesh), n, l, knobs)
+    _refuse_unconverged(atom, bound, 0.0, 0, knobs)
+    sigma = radial_density(bound, occupation)
+    zero = jnp.zeros(())
+    energies = Energies(
+        kinetic=jnp.sum(occupation * bound.energy) - mesh.integral(sigma * potential(mesh.r)),
+        nuclear=-potential.Z * mesh.integral(sigma / mesh.r),
+        hartree=zero,
+        exchange_correlation=zero,
+    )
+    return AtomicField(
+        potential, bound, occupation, energies, zero, jnp.asarray(0), atom, "frozen"
+    )

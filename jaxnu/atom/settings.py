@@ -11,7 +11,7 @@ class AtomNumerics:
     first_radius: float = 1e-5  # times 1/Z; below it the series of the orbital is used
     last_radius: float = 60.0  # the 6s orbital of Cs falls to 1e-10 of its maximum there
     mesh_stretch: float = 0.1  # a in t = ln r + a r: steps stay below 0.06 a.u. at any radius
-    rydberg_radius: float = 420.0  # holds n = 12 (outer turning point 2n² = 288)
+    rydberg_radius: float = 520.0  # holds n = 12 (outer turning point 2n² = 288)
     coarse_factor: int = 4  # the mesh is thinned by this to bracket eigenvalues
     bracket_energies: int = 16  # trial energies per orbital and pass
     bracket_passes: int = 4  # ln|E| to 16.5/16⁴ = 2.5e-4, far inside the level spacing
@@ -23,11 +23,12 @@ class AtomNumerics:
     mixing_history: int = 6
 
     # Scattering mesh, in units of the radius r_out of a shell: t = ln ρ + a ρ to ρ = 1, then
-    # blocks of doubled step. h/(1 + a) = 1/800 is the last inner step.
-    shell_edge: float = 1e-6  # r_out: the last radius where |P| exceeds this part of its maximum
+    # blocks of doubled step. h/(1 + a) = 1/1050 is the last inner step, for
+    # k r_out up to 231: T/I = 100 needs about 200.
+    shell_edge: float = 1e-7  # r_out: the last radius where |P| exceeds this part of its maximum
     scatter_first: float = 1e-5  # ρ of the first node; 1e-4 spoils ns shells, whose core is small
     scatter_step: float = 0.02  # h
-    scatter_stretch: float = 15.0  # a
+    scatter_stretch: float = 20.0  # a
     outer_blocks: int = 7  # each doubles the step: reaches ρ = 23, beyond the Latter kink
     outer_steps: int = 64  # steps per block
     phase_step: float = 0.15  # largest k dr at which a wave is matched: doublings err by 5e-6
@@ -36,6 +37,10 @@ class AtomNumerics:
     tunnel_exponent: float = 60.0  # waves start e^-60 below their value at the turning point
     series_l: int = 5  # below this l waves start at the first node, by their power series
     start_scale: float = 1e-20  # |y| at the start: leaves room for growth by e^600
+
+    kappa_min: float = 0.01  # Q r_out of the first node: below, S Q⁻² is constant
+    kappa_max: float = 1200.0  # of the last; 350 loses 1 to 2% of ∫S dQ²
+    kappa_nodes: int = 480  # d ln Q = 0.024
 
 
 ATOM_NUMERICS = AtomNumerics()
