@@ -9,6 +9,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.lax.linalg import tridiagonal_solve
 from jaxtyping import Array, Bool, Float, Int
 
@@ -118,15 +119,20 @@ def _bracketed(
     return energy, energy < -1.05e-4
 
 
-def _inverse_step(mesh, g0, ratio, energy, x):
-    """Solve M(E) z = h²/6 B W x and return z with the Rayleigh estimate of the level."""
-    h2 = mesh.step**2 / 12.0
-    w2 = mesh.jacobian**2
-    g = jnp.minimum(h2 * (g0 - 2.0 * energy * w2), _STEEPEST)
+def _numerov_rows(mesh, g0, ratio, energy):
+    """The tridiagonal matrix M(E) of Numerov's equations for the inner nodes."""
+    g = mesh.step**2 / 12.0 * (g0 - 2.0 * energy * mesh.jacobian**2)
+    g = jnp.minimum(g, _STEEPEST)
     diagonal = 2.0 + 10.0 * g[1:-1]
     diagonal = diagonal.at[0].add(ratio * (g[0] - 1.0))
-    below = (g[:-2] - 1.0).at[0].set(0.0)
-    above = (g[2:] - 1.0).at[-1].set(0.0)
+    return (g[:-2] - 1.0).at[0].set(0.0), diagonal, (g[2:] - 1.0).at[-1].set(0.0)
+
+
+def _inverse_step(mesh, g0, ratio, energy, x):
+    """Solve M(E) z = (h²/6) B W x and return z with the Rayleigh estimate of the level."""
+    h2 = mesh.step**2 / 12.0
+    w2 = mesh.jacobian**2
+    below, diagonal, above = _numerov_rows(mesh, g0, ratio, energy)
     wx = w2 * x
     rhs = 2.0 * h2 * (wx[:-2] + 10.0 * wx[1:-1] + wx[2:])
     z = tridiagonal_solve(below, diagonal, above, rhs[:, None])[:, 0]
@@ -139,7 +145,6 @@ def _inverse_step(mesh, g0, ratio, energy, x):
     return energy + jnp.where(good, shift, 0.0), z
 
 
-@partial(jax.jit, static_argnames="knobs")
 def bound_orbitals(
     mesh: RadialMesh,
     V: Float[Array, "r"],
@@ -157,8 +162,14 @@ def bound_orbitals(
     Returns: energies [Hartree] and orbitals with ∫P² dr = 1; `found` is False, and the energy
         meaningless, where the level is not below −1e-4 Hartree or the nodes are wrong.
 
-    Numerov's method: the error of a level is of order step⁴.
+    Numerov's method: the error of a level is of order step⁴. Differentiable in V by first-order
+    perturbation theory (not in the mesh).
     """
+    return _compiled_orbitals(knobs, mesh, V, n, l)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _bound_orbitals(knobs, mesh, V, n, l):
     ratio = _start_ratio(mesh, V, l)
     energy, exists = _bracketed(mesh, V, n, l, knobs)
     g0 = _g0(mesh, V, l)
@@ -187,3 +198,42 @@ def bound_orbitals(
     return BoundOrbitals(
         n, l, energy, y * jnp.sqrt(mesh.jacobian), exists & (nodes == n - l - 1)
     )
+
+
+@_bound_orbitals.defjvp
+def _bound_orbitals_jvp(knobs, primals, tangents):
+    """δE = ∫P² δV dr and (H − E) δP = (δE − δV) P with ∫P δP dr = 0."""
+    mesh, V, n, l = primals
+    dV = tangents[1]
+    bound = _bound_orbitals(knobs, mesh, V, n, l)
+    w2 = mesh.jacobian**2
+    y = bound.P / jnp.sqrt(mesh.jacobian)
+    dE = mesh.step * (y**2 * w2) @ dV
+    g0, ratio = _g0(mesh, V, l), _start_ratio(mesh, V, l)
+    dy = jax.vmap(_response, (None, 1, 0, 0, 0, 0))(
+        mesh, g0, ratio, bound.energy, y, (dE[:, None] - dV) * w2 * y
+    )
+    dy = dy - y * (mesh.step * jnp.sum(w2 * y * dy, axis=1, keepdims=True))
+    zero = np.zeros(n.shape, jax.dtypes.float0)
+    return bound, BoundOrbitals(zero, zero, dE, dy * jnp.sqrt(mesh.jacobian), zero)
+
+
+def _response(mesh, g0, ratio, energy, y, source):
+    """Solve Numerov's equations for a source orthogonal to y.
+
+    They are singular; the equation at the largest |y|, implied by the others, is replaced by
+    δy = 0 there, which leaves a multiple of y to be projected out.
+    """
+    below, diagonal, above = _numerov_rows(mesh, g0, ratio, energy)
+    rhs = (mesh.step**2 / 6.0) * (source[:-2] + 10.0 * source[1:-1] + source[2:])
+    pin = jnp.arange(rhs.shape[0]) == jnp.argmax(jnp.abs(y[1:-1]))
+    z = tridiagonal_solve(
+        jnp.where(pin, 0.0, below),
+        jnp.where(pin, 1.0, diagonal),
+        jnp.where(pin, 0.0, above),
+        jnp.where(pin, 0.0, rhs)[:, None],
+    )[:, 0]
+    return jnp.concatenate([ratio * z[:1], z, jnp.zeros(1)])
+
+
+_compiled_orbitals = jax.jit(_bound_orbitals, static_argnums=0)

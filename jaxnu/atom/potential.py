@@ -117,7 +117,15 @@ class CentralPotential:
             below = self.mesh.interpolate(self.rV, middle[None])[0] < -1.0
             return jnp.where(below, middle, a), jnp.where(below, b, middle)
 
-        return jax.lax.fori_loop(0, 50, halve, (low, high))[0]
+        radius = jax.lax.stop_gradient(jax.lax.fori_loop(0, 50, halve, (low, high))[0])
+        # a Newton step, of no size, that carries the derivative of the radius in rV
+        margin = 1e-4 * radius
+        below, at, above = self.mesh.interpolate(
+            self.rV, radius + margin * jnp.array([-1.0, 0.0, 1.0])
+        )
+        slope = jax.lax.stop_gradient((above - below) / (2.0 * margin))
+        found = inside.any() & ~inside[-1] & (slope > 0.0)
+        return radius - jnp.where(found, (at + 1.0) / jnp.where(found, slope, 1.0), 0.0)
 
     def smooth_rV(self, r: Float[Array, "points"]) -> Float[Array, "points"]:
         """r V_smooth at any radius: linear to −Z below the mesh, constant beyond it."""

@@ -21,6 +21,8 @@ class AtomNumerics:
     field_tolerance: float = 1e-9  # max |r ΔV| [Hartree·Bohr]; levels err by less
     mixing: float = 0.5  # share of the residual that enters the next potential
     mixing_history: int = 6
+    tangent_tolerance: float = 1e-10  # of the linearised field equations (GMRES)
+    tangent_vectors: int = 40  # Krylov vectors: 20 suffice, as Anderson mixing shows
 
     # Scattering mesh, in units of the radius r_out of a shell: t = ln ρ + a ρ to ρ = 1, then
     # blocks of doubled step. h/(1 + a) = 1/1050 is the last inner step, for

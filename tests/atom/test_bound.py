@@ -1,5 +1,6 @@
 """Bound orbitals of the Coulomb field against the closed form."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -56,6 +57,21 @@ def test_orbitals_of_one_l_are_orthonormal(mesh, hydrogen):
     error = np.abs(np.asarray(overlap) - np.eye(len(N)))[same]
     print(f"overlaps: worst error {error.max():.1e}")
     assert error.max() < 1e-9
+
+
+def test_derivatives_in_the_potential(mesh):
+    """d/dZ of −Z²/2n² and of P_1s = 2 Z^{3/2} r e^{−Zr}, at Z = 1."""
+
+    def orbitals(Z):
+        return bound_orbitals(mesh, -Z / mesh.r, N, L)
+
+    _, slope = jax.jvp(orbitals, (1.0,), (1.0,))
+    r = mesh.r
+    energy = float(jnp.max(jnp.abs(slope.energy + 1.0 / N**2)))
+    P = float(jnp.max(jnp.abs(slope.P[0] - (3.0 * r - 2.0 * r**2) * jnp.exp(-r))))
+    print(f"dE/dZ off by {energy:.1e}, dP/dZ by {P:.1e}")
+    assert energy < 1e-8
+    assert P < 1e-8
 
 
 def test_levels_are_counted_from_below(mesh):
