@@ -126,7 +126,7 @@ def ground_state(element: str | int) -> Configuration:
     return _ordered(symbol, [_parse(f"{label}{count}") for label, count in occupation.items()])
 
 
-def configuration(element: str | int, shells: str) -> Configuration:
+def parse_configuration(element: str | int, shells: str) -> Configuration:
     """A given, possibly excited or fractional, configuration of a neutral atom.
 
     Args:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxnu.atom.configuration import SLOTS, SYMBOLS, configuration, ground_state
+from jaxnu.atom.configuration import SLOTS, SYMBOLS, ground_state, parse_configuration
 from jaxnu.errors import InputError
 
 
@@ -36,7 +36,7 @@ def test_padding_is_empty_and_of_one_shape():
 
 
 def test_a_given_configuration_may_be_excited_or_fractional():
-    atom = configuration("Ne", "1s2 2s2 2p5.5 3s0.5")
+    atom = parse_configuration("Ne", "1s2 2s2 2p5.5 3s0.5")
     assert atom.labels == ("1s", "2s", "2p", "3s") and sum(atom.occupation) == 10
 
 
@@ -48,10 +48,10 @@ def test_a_given_configuration_may_be_excited_or_fractional():
         (lambda: ground_state(0), r"\[1, 55\]"),
         (lambda: ground_state(56), r"\[1, 55\]"),
         (lambda: ground_state("Ba"), "unknown"),
-        (lambda: configuration("He", "1s3"), r"\[0, 2\]"),
-        (lambda: configuration("He", "1s1"), "sum to Z"),
-        (lambda: configuration("He", "1s1 1s1"), "twice"),
-        (lambda: configuration("He", "1p2"), "l < n"),
+        (lambda: parse_configuration("He", "1s3"), r"\[0, 2\]"),
+        (lambda: parse_configuration("He", "1s1"), "sum to Z"),
+        (lambda: parse_configuration("He", "1s1 1s1"), "twice"),
+        (lambda: parse_configuration("He", "1p2"), "l < n"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(call, words):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxnu.atom import bound, field
-from jaxnu.atom.configuration import Z_MAX, configuration
+from jaxnu.atom.configuration import Z_MAX, parse_configuration
 from jaxnu.atom.field import radial_density, self_consistent_field
 from jaxnu.atom.potential import MODELS, electron_density
 from jaxnu.atom.settings import ATOM_NUMERICS
@@ -125,7 +125,7 @@ def test_what_is_not_converged_or_not_bound_is_refused():
     with pytest.raises(FitError, match="not converged after 3 iterations"):
         self_consistent_field("Ar", knobs=replace(ATOM_NUMERICS, field_iterations=3))
     with pytest.raises(FitError, match="5f not bound"):
-        weakly = configuration("Ne", "1s2 2s2 2p5.98 5f0.02")  # a net charge of 0.02 outside
+        weakly = parse_configuration("Ne", "1s2 2s2 2p5.98 5f0.02")  # a net charge of 0.02 outside
         self_consistent_field(weakly, "local-density")
 
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnu.atom.configuration import configuration
+from jaxnu.atom.configuration import parse_configuration
 from jaxnu.atom.field import atom_mesh, frozen_field
 from jaxnu.atom.matrix_elements import electron_responses
 from jaxnu.atom.potential import coulomb_potential
@@ -32,7 +32,7 @@ THRESHOLD = {  # T∫S dQ²/Q², ∫S dQ²/2m at threshold
 
 
 def hydrogen(subshell):
-    return frozen_field(coulomb_potential(atom_mesh(1.0), 1.0), configuration("H", subshell + "1"))
+    return frozen_field(coulomb_potential(atom_mesh(1.0), 1.0), parse_configuration("H", subshell + "1"))
 
 
 @pytest.fixture(scope="module")

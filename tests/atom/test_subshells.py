@@ -15,7 +15,7 @@ from jaxnu.atom.subshells import (
     refined_for,
     subshell_index,
 )
-from jaxnu.constants import ATOMIC_MOMENTUM_keV
+from jaxnu.constants import ATOMIC_MOMENTUM_keV, HARTREE_eV
 from jaxnu.errors import FitError, InputError
 
 
@@ -90,6 +90,21 @@ def test_integrals_are_converged(symbol, subshell):
         change = np.abs(np.asarray(getattr(one, name) / getattr(two, name)) - 1.0)
         print(f"{symbol} {subshell} {name}: worst change {change.max():.1e}")
         assert change.max() < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("symbol", "subshell", "T_eV", "electrons", "tolerance"),
+    [("Xe", "4d", 85.0, 2.8, 0.05), ("Xe", "4d", 81.1, 7.1, 0.1), ("Xe", "3d", 710.0, 1.7, 0.05),
+     ("Ge", "3d", 118.0, 0.63, 0.01)],
+)  # fmt: skip
+def test_structure_near_d_thresholds(symbol, subshell, T_eV, electrons, tolerance):
+    """T∫S dQ²/Q² per electron, found before with a separate solver in the same model."""
+    atom = self_consistent_field(symbol)
+    energy = np.array([T_eV / HARTREE_eV - binding(atom, subshell)])
+    value = float(effective_electrons(atom, subshell, energy, 48).inverse[0])
+    print(f"{symbol} {subshell} at {T_eV} eV: {value:.3f} effective electrons per electron")
+    assert value == pytest.approx(electrons, abs=tolerance)
 
 
 def test_density_of_the_mesh_grows_by_doublings():
