@@ -30,7 +30,7 @@ def panel_nodes(
 
 
 def legendre_values(x: Float[Array, "..."], order: int) -> Float[Array, "... order"]:
-    """P_0(x) … P_{order−1}(x) by the three-term recurrence, (l+1)P_{l+1} = (2l+1)xP_l − lP_{l−1}."""
+    """P_0(x) … P_{order−1}(x), by (l+1) P_{l+1} = (2l+1) x P_l − l P_{l−1}."""
     values = [jnp.ones_like(x), x]
     for l in range(1, order - 1):
         values.append(((2 * l + 1) * x * values[l] - l * values[l - 1]) / (l + 1))
