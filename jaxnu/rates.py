@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks
-from jaxnu.constants import AVOGADRO_per_mol, ELECTRON_MASS_keV, SECONDS_PER_DAY
+from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import (
     line_cross_sections,
@@ -59,9 +59,7 @@ def scalar_rate(
 
     def line(E: Array, strength: Array) -> Array:
         fraction = flux.electron_fraction(E)
-        return strength * jnp.sum(
-            scalar_cross_section(T, E, fraction, response, channel, numerics)
-        )
+        return strength * jnp.sum(scalar_cross_section(T, E, fraction, response, channel, numerics))
 
     return total + jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
 
