@@ -3,6 +3,7 @@
 The format is described in docs/experiment-file.md.
 """
 
+import difflib
 import os
 import reprlib
 import tomllib
@@ -30,7 +31,8 @@ from jaxnu.units import quantity
 ENERGY_MAX_keV = 1000.0  # no electron-recoil spectrum reaches it; a number in eV does
 RATE_MAX = 1e12  # 1/(kg keV d), only to refuse infinity
 EXPOSURE_MAX = 1e12  # kg d, likewise
-SPECTRUM_ORDER = 8  # Gauss–Legendre nodes per panel of a source
+SPECTRUM_ORDER = {"solar": 16, "reactor": 8}  # Gauss–Legendre nodes per panel of a source
+REFINE_MAX = 4  # a spectrum has at most 64 nodes per panel
 
 ELEMENTS = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
@@ -64,11 +66,20 @@ class _Table:
             raise InputError(
                 f"{file}: {path} = {reprlib.repr(content)} is not a table; give {', '.join(keys)}"
             )
-        for key in content:
-            checks.one_of(f"{file}: key {self.dotted(key)}", key, keys)
+        self.allow(keys)
 
     def dotted(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+    def allow(self, keys: tuple[str, ...]) -> None:
+        for key, value in self.content.items():
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise InputError(
+                    f"{self.where(key)} = {reprlib.repr(value)} is an unknown key; "
+                    f"allowed: {', '.join(keys)}{hint}"
+                )
 
     def where(self, key: str) -> str:
         return f"{self.file}: {self.dotted(key)}"
@@ -160,27 +171,27 @@ def _energies(table: _Table, key: str) -> np.ndarray:
 def _source(table: _Table, refine: int) -> Spectrum:
     kind = table.text("kind", "one of solar, reactor")
     checks.one_of(table.where("kind"), kind, SOURCES)
-    for key in table.content:
-        checks.one_of(f"{table.where(key)}: key for kind {kind!r}", key, ("kind", *SOURCES[kind]))
-    options: dict[str, Any] = {"order": SPECTRUM_ORDER * refine}
+    table.allow(("kind", *SOURCES[kind]))
+    options: dict[str, Any] = {"order": SPECTRUM_ORDER[kind] * refine}
     if kind == "solar":
         options["metallicity"] = table.text("metallicity", "a solar model such as GS98")
         if "components" in table:
             components = table.content["components"]
-            if not isinstance(components, list) or not components:
+            if not isinstance(components, list) or not all(isinstance(c, str) for c in components):
                 raise table.refuse("components", 'a list such as ["pp", "7Be", "pep"]')
             options["components"] = tuple(components)
         with _located(f"{table.file}: {table.path}."):
             return flux.solar(**options)
     power_GW = table.quantity("power", "power", 'the thermal power, such as "3 GW"')
     distance_m = table.quantity("distance", "length", 'the distance, such as "13.9 m"')
-    remedy = "give a positive value, such as"
     checks.number_range(
-        table.where("power"), power_GW, 0.0, 1e3, "GW", f'{remedy} "3 GW"', open_low=True
-    )
+        table.where("power"), power_GW, 0.0, 100.0, "GW",
+        'give the thermal power, such as "3 GW"', open_low=True,
+    )  # fmt: skip
     checks.number_range(
-        table.where("distance"), distance_m, 0.0, 1e7, "m", f'{remedy} "13.9 m"', open_low=True
-    )
+        table.where("distance"), distance_m, 1.0, 1000.0, "m",
+        'give the distance from the core, such as "13.9 m"',
+    )  # fmt: skip
     if "fractions" in table:
         fractions = table.content["fractions"]
         if not isinstance(fractions, dict):
@@ -272,9 +283,9 @@ def _statistics(table: _Table) -> tuple[bool, float]:
         if key in table:
             raise table.refuse(key, 'background_norm = "constrained", or leave this key out')
         return True, 1.0
-    [value] = _Table(table.file, table.path, {key: [table.get(key, "a relative 1σ")]}, (key,)).numbers(
-        key, "a relative 1σ such as 0.05"
-    )
+    value = table.get(key, "a relative 1σ such as 0.05")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise table.refuse(key, "a relative 1σ such as 0.05")
     remedy = "5% is written 0.05"
     checks.number_range(table.where(key), value, 0.0, 10.0, "", remedy, open_low=True)
     return False, float(value)
@@ -376,9 +387,9 @@ def load_experiment(name_or_path: str | os.PathLike[str], *, refine: int = 1) ->
     """Read an experiment: a shipped one by name, or any other by the path of its file.
 
     Args:
-        name_or_path: a name from available(), or the path of a .toml file (docs/experiment-file.md).
-        refine: multiplies every node count (spectrum, transfer panels, quadratures) to see whether a
-            result is converged; memory and time grow with it.
+        name_or_path: a name from available(), or the path of a file (docs/experiment-file.md).
+        refine: multiplies every node count (spectrum, transfer panels, quadratures), from 1 to 4,
+            to see whether a result is converged; memory and time grow with it.
 
     Returns:
         The experiment; its name is the file's name without ".toml".
@@ -386,8 +397,10 @@ def load_experiment(name_or_path: str | os.PathLike[str], *, refine: int = 1) ->
     Raises:
         InputError: one line with file, key, value and what is expected there.
     """
-    if isinstance(refine, bool) or not isinstance(refine, int) or not 1 <= refine <= 64:
-        raise InputError(f"refine = {refine!r} is outside [1, 64]; give a whole number, such as 2")
+    if isinstance(refine, bool) or not isinstance(refine, int) or not 1 <= refine <= REFINE_MAX:
+        raise InputError(
+            f"refine = {refine!r} is outside [1, {REFINE_MAX}]; give a whole number, such as 2"
+        )
     shipped = _catalogue()
     key = os.fspath(name_or_path)
     if key in shipped:
