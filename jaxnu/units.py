@@ -41,8 +41,8 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PRODUCT = r"[A-Za-z]+(?:[ *·]+[A-Za-z]+)*"
 # after a slash: one unit, or a product in brackets, so that 1/kg d cannot be read in two ways
 _QUANTITY = re.compile(
-    rf"\s*(?P<number>{_NUMBER})\s*(?P<above>{_PRODUCT})?\s*"
-    rf"(?P<below>(?:/\s*(?:[A-Za-z]+|\(\s*{_PRODUCT}\s*\))\s*)*)"
+    rf" *(?P<number>{_NUMBER}) *(?P<above>{_PRODUCT})? *"
+    rf"(?P<below>(?:/ *(?:[A-Za-z]+|\( *{_PRODUCT} *\)) *)*)"
 )
 
 

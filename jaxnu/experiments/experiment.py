@@ -215,5 +215,7 @@ def transfer_edges(
                 f"resolution = {sigma(T):g} keV at {T:g} keV would need over {PANELS_MAX} panels "
                 f"up to {highest_bin_keV:g} keV; resolutions are widths σ in keV, so check the unit"
             )
-    fine = np.interp(np.arange((len(edges) - 1) * refine + 1) / refine, np.arange(len(edges)), edges)
+    fine = np.interp(
+        np.arange((len(edges) - 1) * refine + 1) / refine, np.arange(len(edges)), edges
+    )
     return tuple(float(T) for T in fine)

@@ -1,4 +1,4 @@
-"""Read an experiment file (TOML): quantities with units in, an Experiment out, refusals in one line.
+"""Read an experiment file (TOML): quantities with units in, an Experiment out.
 
 The format is described in docs/experiment-file.md.
 """
@@ -34,13 +34,26 @@ EXPOSURE_MAX = 1e12  # kg d, likewise
 SPECTRUM_ORDER = {"solar": 16, "reactor": 8}  # Gauss–Legendre nodes per panel of a source
 REFINE_MAX = 4  # a spectrum has at most 64 nodes per panel
 
+# fmt: off
 ELEMENTS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
-    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
-    "Dy Ho Er Tm Yb Lu Hf Ta W"
-).split()
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
+    "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga",
+    "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd",
+    "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm",
+    "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W",
+)
+# fmt: on
 
-SECTIONS = ("title", "source", "target", "detector", "data", "background", "statistics", "reference")
+SECTIONS = (
+    "title",
+    "source",
+    "target",
+    "detector",
+    "data",
+    "background",
+    "statistics",
+    "reference",
+)
 SOURCES = {
     "solar": ("metallicity", "components"),
     "reactor": ("power", "distance", "fractions", "nu_per_fission", "capture"),
@@ -152,8 +165,8 @@ def _refuse_eV(where: str, energies_keV: Any) -> None:
     largest = float(np.max(energies_keV))
     if largest > ENERGY_MAX_keV:
         raise InputError(
-            f"{where} = {largest:g} keV is above {ENERGY_MAX_keV:g} keV and looks like eV; energies "
-            'here are in keV; write "1.5 keV" or "1500 eV" (in a list, unit = "keV" or "eV")'
+            f"{where} = {largest:g} keV is above {ENERGY_MAX_keV:g} keV and looks like eV; "
+            'energies here are in keV; write "1.5 keV" or "1500 eV" (in a list, unit = "keV" or "eV")'
         )
 
 
@@ -351,16 +364,16 @@ def _read(name: str, file: str, text: str, refine: int) -> Experiment:
     return Experiment(
         parameters=Parameters(
             source=source,
-            exposure_kg_day=jnp.asarray(exposure),
-            threshold_keV=jnp.asarray(threshold),
-            resolution_keV=jnp.asarray(resolution),
-            efficiency_offset_keV=jnp.asarray(knots - threshold),
-            efficiency=jnp.asarray(efficiency),
-            bin_edges_keV=jnp.asarray(bin_edges),
-            background=jnp.asarray(background),
-            background_uncertainty=jnp.asarray(uncertainty),
+            exposure_kg_day=jnp.asarray(exposure, float),
+            threshold_keV=jnp.asarray(threshold, float),
+            resolution_keV=jnp.asarray(resolution, float),
+            efficiency_offset_keV=jnp.asarray(knots - threshold, float),
+            efficiency=jnp.asarray(efficiency, float),
+            bin_edges_keV=jnp.asarray(bin_edges, float),
+            background=jnp.asarray(background, float),
+            background_uncertainty=jnp.asarray(uncertainty, float),
         ),
-        counts=None if counts is None else jnp.asarray(counts),
+        counts=None if counts is None else jnp.asarray(counts, float),
         name=name,
         title=title,
         target=element,

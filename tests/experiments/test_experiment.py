@@ -91,7 +91,7 @@ def test_threshold_of_a_symmetric_turn_on_is_its_middle():
     # the cubic through (0,0), (1,1/2), (2,1) with flat ends is odd about its middle
     for scale in (1.0, 0.37):
         T = half_efficiency_keV(np.array([0.0, 1.0, 2.0, 9.0]), scale * np.array([0, 0.5, 1, 1]))
-        assert T == pytest.approx(1.0, abs=1e-14)
+        assert pytest.approx(1.0, abs=1e-14) == T
 
 
 def test_threshold_of_one_cubic_step():
@@ -161,7 +161,8 @@ def test_panels_stop_at_the_highest_neutrino_energy():
 
 
 @pytest.mark.parametrize(
-    ("resolution", "words"), [((0.0, 0.0, 0.0), "not positive"), ((1e-4, 0.0, 0.0), "check the unit")]
+    ("resolution", "words"),
+    [((0.0, 0.0, 0.0), "not positive"), ((1e-4, 0.0, 0.0), "check the unit")],
 )
 def test_a_resolution_that_cannot_be_integrated_is_refused(resolution, words):
     with pytest.raises(InputError, match=words) as refusal:
