@@ -206,6 +206,11 @@ def transfer_edges(
     low = LOWEST_T_keV
     while (T := low * 1.02) + REACH * sigma(T) < lowest_bin_keV:
         low = T
+    if not low < T_max_keV:
+        raise InputError(
+            f"T_max_keV = {T_max_keV:g} keV is below {low:g} keV, the lowest transfer that reaches the "
+            "bins; give lower bins or a source of higher energy"
+        )
     edges = [low]
     while edges[-1] - REACH * sigma(edges[-1]) < highest_bin_keV and edges[-1] < T_max_keV:
         T = edges[-1]

@@ -166,7 +166,7 @@ def _refuse_eV(where: str, energies_keV: Any) -> None:
     if largest > ENERGY_MAX_keV:
         raise InputError(
             f"{where} = {largest:g} keV is above {ENERGY_MAX_keV:g} keV and looks like eV; "
-            'energies here are in keV; write "1.5 keV" or "1500 eV" (in a list, unit = "keV" or "eV")'
+            'energies here are in keV; write "1.5 keV" or "1500 eV" (in lists: unit = "eV")'
         )
 
 
@@ -187,11 +187,16 @@ def _source(table: _Table, refine: int) -> Spectrum:
     table.allow(("kind", *SOURCES[kind]))
     options: dict[str, Any] = {"order": SPECTRUM_ORDER[kind] * refine}
     if kind == "solar":
-        options["metallicity"] = table.text("metallicity", "a solar model such as GS98")
+        model = table.text("metallicity", 'a solar model, such as "GS98"')
+        checks.one_of(table.where("metallicity"), model, flux.SOLAR_FLUXES)
+        options["metallicity"] = model
         if "components" in table:
             components = table.content["components"]
             if not isinstance(components, list) or not all(isinstance(c, str) for c in components):
                 raise table.refuse("components", 'a list such as ["pp", "7Be", "pep"]')
+            for i, component in enumerate(components):
+                where = f"{table.where('components')}[{i}]"
+                checks.one_of(where, component, flux.SOLAR_FLUXES[model])
             options["components"] = tuple(components)
         with _located(f"{table.file}: {table.path}."):
             return flux.solar(**options)
@@ -300,7 +305,7 @@ def _statistics(table: _Table) -> tuple[bool, float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise table.refuse(key, "a relative 1σ such as 0.05")
     remedy = "5% is written 0.05"
-    checks.number_range(table.where(key), value, 0.0, 10.0, "", remedy, open_low=True)
+    checks.number_range(table.where(key), value, 0.0, 1.0, "", remedy, open_low=True)
     return False, float(value)
 
 

@@ -36,7 +36,7 @@ def test_gradient_flows_to_every_parameter(experiment):
     def total(parameters):
         return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(parameters))
 
-    gradient = jax.grad(total)(experiment.parameters)
+    gradient = jax.jit(jax.grad(total))(experiment.parameters)
     assert isinstance(gradient, Parameters)
     for g, value in zip(
         jax.tree.leaves(gradient), jax.tree.leaves(experiment.parameters), strict=True
@@ -156,6 +156,8 @@ def test_smeared_spectrum_in_a_bin_is_converged(resolution):
 
 def test_panels_stop_at_the_highest_neutrino_energy():
     assert transfer_edges((0.0, 0.31, 0.0), 1.0, 30.0, 18.6)[-1] == 18.6
+    with pytest.raises(InputError, match="T_max_keV = 5 keV is below"):
+        transfer_edges((0.1, 0.0, 0.0), 10.0, 30.0, 5.0)
     # 15% resolution always reaches back into the bins: the source's end closes the range
     assert transfer_edges((0.0, 0.0, 0.15), 1.0, 30.0, 500.0)[-1] == 500.0
 
