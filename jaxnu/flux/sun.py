@@ -131,7 +131,8 @@ def solar(
     8B and hep are rough: the width of the 2+ level of 8Be is left out, so that the mean energy
     of 8B is 7.20 MeV (measured: 6.74) and its end 13.9 MeV (16). They are 8.4e-5 of the
     flux, and of the magnetic-moment rate on free electrons 9e-5 at T = 20 keV and 1.6e-4 at
-    100 keV; that rate hardly depends on E ≫ T, so there their shape does not matter. Do not use them for weak scattering above 2 MeV.
+    100 keV; that rate hardly depends on E ≫ T, so there their shape does not matter. Do not
+    use them for weak scattering above 2 MeV.
 
     Args:
         metallicity: "GS98" (high) or "AGSS09met" (low); which B16 fluxes are used.
