@@ -208,8 +208,8 @@ def transfer_edges(
         low = T
     if not low < T_max_keV:
         raise InputError(
-            f"T_max_keV = {T_max_keV:g} keV is below {low:g} keV, the lowest transfer that reaches the "
-            "bins; give lower bins or a source of higher energy"
+            f"T_max_keV = {T_max_keV:g} keV is below {low:g} keV, the lowest transfer "
+            "that reaches the bins; give lower bins or a source of higher energy"
         )
     edges = [low]
     while edges[-1] - REACH * sigma(edges[-1]) < highest_bin_keV and edges[-1] < T_max_keV:
