@@ -1,11 +1,15 @@
 """A neutrino flux at the detector: a density on Gauss–Legendre nodes plus lines."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from jaxnu import checks, precision
+from jaxnu.errors import InputError
 from jaxnu.numerics.quadrature import (
     legendre_coefficients,
     legendre_values,
@@ -84,3 +88,124 @@ class Spectrum:
     def scaled(self, factor: Float[Array, ""]) -> "Spectrum":
         """The same spectrum with every flux multiplied by `factor`."""
         return replace(self, density=factor * self.density, line_flux=factor * self.line_flux)
+
+
+ENERGY_MAX_keV = 1e6  # 1 GeV: no source here goes beyond, and an energy in eV often does
+FLUX_MAX = 1e30
+
+
+def check_order(order: int) -> None:
+    """Refuse a number of nodes per panel that is not a whole number from 2 to 64."""
+    if isinstance(order, bool) or not isinstance(order, int | np.integer):
+        raise InputError(f"order = {order!r} is not a whole number in [2, 64]; nodes per panel")
+    checks.number_range("order", order, 2, 64, "", "nodes per panel")
+
+
+def check_scalar(name: str, value: Any, low: float, high: float, unit: str, remedy: str) -> None:
+    """`checks.number_range` for one number: an array would broadcast against the panels."""
+    checks.number_range(name, value, low, high, unit, remedy)
+    if jnp.ndim(value) != 0:
+        raise InputError(
+            f"{name} has shape {jnp.shape(value)}, not one number; use jax.vmap for several"
+        )
+
+
+def _check_lines(E_keV: Any, flux: Any, E_name: str, flux_name: str) -> None:
+    checks.number_range(
+        E_name, E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV", open_low=True
+    )
+    checks.number_range(flux_name, flux, 0.0, FLUX_MAX, "1/(cm² s)", "a flux is not negative")
+    if jnp.shape(E_keV) != jnp.shape(flux) or jnp.ndim(E_keV) > 1:
+        raise InputError(
+            f"{flux_name} has shape {jnp.shape(flux)} and {E_name} {jnp.shape(E_keV)}; "
+            "give one flux per line"
+        )
+
+
+def line(E_keV: Any, flux_per_cm2_s: Any, antineutrino: bool = False) -> Spectrum:
+    """One or several monoenergetic lines, P_ee = 1.
+
+    Args:
+        E_keV: energy, scalar or shape (lines,), keV.
+        flux_per_cm2_s: flux, same shape, 1/(cm² s).
+        antineutrino: whether they are antineutrinos.
+
+    Returns:
+        Spectrum with lines only (one empty panel below the highest). Differentiable in both.
+
+    Raises:
+        InputError: for energies outside (0, 1 GeV], a negative flux or shapes that differ.
+    """
+    precision.require_x64("line")
+    _check_lines(E_keV, flux_per_cm2_s, "E_keV", "flux_per_cm2_s")
+    lines_keV = jnp.atleast_1d(jnp.asarray(E_keV, float))
+    return Spectrum(
+        edges_keV=jnp.stack([jnp.zeros(()), jnp.max(lines_keV)]),
+        density=jnp.zeros((1, 2)),
+        lines_keV=lines_keV,
+        line_flux=jnp.atleast_1d(jnp.asarray(flux_per_cm2_s, float)),
+        survival_keV=jnp.array([0.0, 1.0]),
+        survival=jnp.ones(2),
+        name="line",
+        antineutrino=antineutrino,
+    )
+
+
+def tabulated(
+    E_keV: Any,
+    density: Any,
+    *,
+    lines_keV: Any = (),
+    line_flux: Any = (),
+    survival_keV: Any = (0.0, 1.0),
+    survival: Any = (1.0, 1.0),
+    name: str = "tabulated",
+    antineutrino: bool = False,
+) -> Spectrum:
+    """A spectrum given as a table, linear in E between its points and zero outside.
+
+    Args:
+        E_keV: energies, shape (points,), increasing, keV; each is a panel edge.
+        density: φ there, shape (points,), 1/(cm² s keV).
+        lines_keV, line_flux: lines, shape (lines,), keV and 1/(cm² s).
+        survival_keV, survival: P_ee at given energies, shape (knots,); default 1.
+        name: label.
+        antineutrino: whether they are antineutrinos.
+
+    Returns:
+        Spectrum with two nodes per panel, which hold a linear function exactly.
+        Differentiable in density, line_flux and survival.
+
+    Raises:
+        InputError: for fewer than two points, shapes that differ, energies that do not
+            increase, a negative density, or a P_ee outside [0, 1].
+    """
+    precision.require_x64("tabulated")
+    for a, b, pair in (
+        (E_keV, density, "E_keV and density"),
+        (survival_keV, survival, "survival_keV and survival"),
+    ):
+        if jnp.ndim(a) != 1 or jnp.shape(a) != jnp.shape(b) or jnp.shape(a)[0] < 2:
+            raise InputError(
+                f"{pair} have shapes {jnp.shape(a)} and {jnp.shape(b)}; "
+                "give two lists of the same length, 2 or more"
+            )
+    checks.number_range("E_keV", E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV")
+    checks.increasing("E_keV", E_keV, "keV")
+    checks.number_range(
+        "density", density, 0.0, FLUX_MAX, "1/(cm² s keV)", "a density is not negative"
+    )
+    checks.increasing("survival_keV", survival_keV, "keV")
+    checks.number_range("survival", survival, 0.0, 1.0, "", "P_ee is a probability")
+    _check_lines(lines_keV, line_flux, "lines_keV", "line_flux")
+    edges = jnp.asarray(E_keV, float)
+    return Spectrum(
+        edges_keV=edges,
+        density=jnp.interp(panel_nodes(edges, 2)[0], edges, jnp.asarray(density, float)),
+        lines_keV=jnp.asarray(lines_keV, float),
+        line_flux=jnp.asarray(line_flux, float),
+        survival_keV=jnp.asarray(survival_keV, float),
+        survival=jnp.asarray(survival, float),
+        name=name,
+        antineutrino=antineutrino,
+    )
