@@ -151,6 +151,8 @@ def line(E_keV: Any, flux_per_cm2_s: Any, antineutrino: bool = False) -> Spectru
     precision.require_x64("line")
     _check_lines(E_keV, flux_per_cm2_s, "E_keV", "flux_per_cm2_s")
     lines_keV = jnp.atleast_1d(jnp.asarray(E_keV, float))
+    if lines_keV.size == 0:
+        raise InputError("E_keV is empty; give at least one line")
     return Spectrum(
         edges_keV=jnp.stack([jnp.zeros(()), jnp.max(lines_keV)]),
         density=jnp.zeros((1, 2)),

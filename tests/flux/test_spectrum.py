@@ -178,6 +178,7 @@ def test_tabulated_is_piecewise_linear():
         (lambda: line(1.0, -1.0), "flux_per_cm2_s"),
         (lambda: line(float("nan"), 1.0), "E_keV"),
         (lambda: line([1.0, 2.0], 1.0), "one flux per line"),
+        (lambda: line([], []), "E_keV is empty"),
         (lambda: tabulated([1.0], [1.0]), "2 or more"),
         (lambda: tabulated([1.0, 2.0], [1.0]), "same length"),
         (lambda: tabulated([2.0, 1.0], [1.0, 1.0]), "increase"),
