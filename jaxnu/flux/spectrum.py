@@ -46,7 +46,11 @@ class Spectrum:
     def nodes_above(
         self, E_min_keV: Float[Array, ""], order: int
     ) -> tuple[Float[Array, "panels order"], Float[Array, "panels order"]]:
-        """Energies and weights with ∫_{E_min} f φ dE ≈ Σ weight·f(E), exact in the end point."""
+        """Energies and weights with ∫_{E_min} f φ dE ≈ Σ weight·f(E), exact in the end point.
+
+        Panels wholly below E_min have zero weights; their nodes are moved above E_min, so that
+        f is never asked for a value, or a derivative, where it is not defined.
+        """
         low = jnp.clip(E_min_keV, self.edges_keV[:-1], self.edges_keV[1:])
         high = self.edges_keV[1:]
         unit_nodes, unit_weights = panel_nodes(jnp.array([0.0, 1.0]), order)
@@ -56,6 +60,9 @@ class Spectrum:
         )[:, None]
         basis = legendre_values(x, self.density.shape[-1])
         density = jnp.einsum("pkl,pl->pk", basis, legendre_coefficients(self.density))
+        width = (self.edges_keV[1:] - self.edges_keV[:-1])[:, None]
+        outside = (high <= low)[:, None]
+        E = jnp.where(outside, E_min_keV + width * unit_nodes, E)
         return E, density * (high - low)[:, None] * unit_weights
 
     def at(self, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -101,12 +108,17 @@ def check_order(order: int) -> None:
     checks.number_range("order", order, 2, 64, "", "nodes per panel")
 
 
+def _shape(value: Any) -> tuple[int, ...]:
+    """Shape of a number, list or array, traced or not."""
+    return jnp.asarray(value, float).shape
+
+
 def check_scalar(name: str, value: Any, low: float, high: float, unit: str, remedy: str) -> None:
     """`checks.number_range` for one number: an array would broadcast against the panels."""
     checks.number_range(name, value, low, high, unit, remedy)
-    if jnp.ndim(value) != 0:
+    if _shape(value) != ():
         raise InputError(
-            f"{name} has shape {jnp.shape(value)}, not one number; use jax.vmap for several"
+            f"{name} has shape {_shape(value)}, not one number; use jax.vmap for several"
         )
 
 
@@ -115,9 +127,9 @@ def _check_lines(E_keV: Any, flux: Any, E_name: str, flux_name: str) -> None:
         E_name, E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV", open_low=True
     )
     checks.number_range(flux_name, flux, 0.0, FLUX_MAX, "1/(cm² s)", "a flux is not negative")
-    if jnp.shape(E_keV) != jnp.shape(flux) or jnp.ndim(E_keV) > 1:
+    if _shape(E_keV) != _shape(flux) or len(_shape(E_keV)) > 1:
         raise InputError(
-            f"{flux_name} has shape {jnp.shape(flux)} and {E_name} {jnp.shape(E_keV)}; "
+            f"{flux_name} has shape {_shape(flux)} and {E_name} {_shape(E_keV)}; "
             "give one flux per line"
         )
 
@@ -139,6 +151,8 @@ def line(E_keV: Any, flux_per_cm2_s: Any, antineutrino: bool = False) -> Spectru
     precision.require_x64("line")
     _check_lines(E_keV, flux_per_cm2_s, "E_keV", "flux_per_cm2_s")
     lines_keV = jnp.atleast_1d(jnp.asarray(E_keV, float))
+    if lines_keV.size == 0:
+        raise InputError("E_keV is empty; give at least one line")
     return Spectrum(
         edges_keV=jnp.stack([jnp.zeros(()), jnp.max(lines_keV)]),
         density=jnp.zeros((1, 2)),
@@ -181,22 +195,26 @@ def tabulated(
             increase, a negative density, or a P_ee outside [0, 1].
     """
     precision.require_x64("tabulated")
+    checks.number_range("E_keV", E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV")
+    checks.number_range(
+        "density", density, 0.0, FLUX_MAX, "1/(cm² s keV)", "a density is not negative"
+    )
+    checks.number_range(
+        "survival_keV", survival_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV"
+    )
+    checks.number_range("survival", survival, 0.0, 1.0, "", "P_ee is a probability")
     for a, b, pair in (
         (E_keV, density, "E_keV and density"),
         (survival_keV, survival, "survival_keV and survival"),
     ):
-        if jnp.ndim(a) != 1 or jnp.shape(a) != jnp.shape(b) or jnp.shape(a)[0] < 2:
+        shape = _shape(a)
+        if len(shape) != 1 or shape != _shape(b) or shape[0] < 2:
             raise InputError(
-                f"{pair} have shapes {jnp.shape(a)} and {jnp.shape(b)}; "
+                f"{pair} have shapes {shape} and {_shape(b)}; "
                 "give two lists of the same length, 2 or more"
             )
-    checks.number_range("E_keV", E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV")
     checks.increasing("E_keV", E_keV, "keV")
-    checks.number_range(
-        "density", density, 0.0, FLUX_MAX, "1/(cm² s keV)", "a density is not negative"
-    )
     checks.increasing("survival_keV", survival_keV, "keV")
-    checks.number_range("survival", survival, 0.0, 1.0, "", "P_ee is a probability")
     _check_lines(lines_keV, line_flux, "lines_keV", "line_flux")
     edges = jnp.asarray(E_keV, float)
     return Spectrum(

@@ -32,7 +32,7 @@ def pure(isotope, **options):
 
 
 @pytest.mark.parametrize(
-    ("isotope", "published"), zip(ISOTOPES, (5.71, 6.77, 5.11, 5.92), strict=True)
+    ("isotope", "published"), list(zip(ISOTOPES, (5.71, 6.77, 5.11, 5.92), strict=True))
 )
 def test_joined_spectra_integrate_to_the_published_numbers(isotope, published):
     """To two decimals, at the default end of 8 MeV and at 12 MeV alike."""
@@ -44,7 +44,7 @@ def test_joined_spectra_integrate_to_the_published_numbers(isotope, published):
 
 
 @pytest.mark.parametrize(
-    ("isotope", "summation"), zip(ISOTOPES, (6.0723, 7.1518, 5.4866, 6.2381), strict=True)
+    ("isotope", "summation"), list(zip(ISOTOPES, (6.0723, 7.1518, 5.4866, 6.2381), strict=True))
 )
 def test_integrals_lie_five_to_eight_per_cent_below_a_summation_calculation(isotope, summation):
     """BESTIOLE-2023 (arXiv:2304.14992), 12.5 keV to 12.5 MeV."""
@@ -54,7 +54,7 @@ def test_integrals_lie_five_to_eight_per_cent_below_a_summation_calculation(isot
 
 
 @pytest.mark.parametrize(
-    ("isotope", "step"), zip(ISOTOPES, (0.049, -0.071, 0.009, -0.044), strict=True)
+    ("isotope", "step"), list(zip(ISOTOPES, (0.049, -0.071, 0.009, -0.044), strict=True))
 )
 def test_step_where_the_two_sources_meet(isotope, step):
     below, above = fission_shape(isotope, np.array([2.0 - 1e-12, 2.0]))
@@ -170,16 +170,19 @@ def test_capture_spectra_have_the_published_mean_energies(name, published):
     assert abs(mean / published - 1) < 0.02
 
 
-def test_spectrum_with_capture_is_the_sum_of_its_parts():
-    with_ = reactor(3.0, 13.9, nu_per_fission="texono")
-    without = reactor(3.0, 13.9, nu_per_fission="texono", capture=False)
+@pytest.mark.parametrize(("order", "tolerance"), [(8, 1e-6), (16, 1e-9)])
+def test_spectrum_with_capture_is_the_sum_of_its_parts(order, tolerance):
+    """At points beside the branches' ends; what is left is the panels' interpolation."""
+    with_, without = (
+        reactor(3.0, 13.9, nu_per_fission="texono", capture=c, order=order) for c in (True, False)
+    )
     E = np.array([20.0, 100.0, 327.0, 333.0, 433.0, 440.0, 800.0, 1187.0, 1190.0, 1262.0, 1300.0])
     fissions = 3e9 / (205 * MEV_J) / (4 * math.pi * 1390.0**2)
     got = (with_.at(E) - without.at(E)) / fissions
     wanted = 0.6 * (decay_spectrum("239U", E) + decay_spectrum("239Np", E))
     worst = np.max(np.abs(got - wanted)) / wanted.max()
-    print(f"capture: worst difference {worst:.1e} of the maximum")
-    assert worst < 1e-7
+    print(f"capture, order {order}: worst difference {worst:.1e} of the maximum")
+    assert worst < tolerance
 
 
 def test_every_kink_is_a_panel_edge():
