@@ -83,6 +83,10 @@ class Experiment:
     reference: tuple[tuple[str, str], ...] = field(metadata={"static": True})
     numerics: Numerics = field(default=NUMERICS, metadata={"static": True})
 
+    def refined(self, factor: int) -> "Experiment":
+        """The same experiment with every quadrature `factor` times denser, to test convergence."""
+        return dataclasses.replace(self, numerics=self.numerics.refined(factor))
+
     def replace(self, **changes: Any) -> "Experiment":
         """The same experiment with other values: fields of Experiment or of Parameters by name.
 
@@ -171,8 +175,6 @@ def transfer_edges(
     lowest_bin_keV: float,
     highest_bin_keV: float,
     T_max_keV: float = np.inf,
-    *,
-    refine: int = 1,
 ) -> tuple[float, ...]:
     """Panel edges for the integral over T of the signal smeared with σ(T).
 
@@ -184,7 +186,6 @@ def transfer_edges(
         resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV.
         lowest_bin_keV, highest_bin_keV: the range of reconstructed energy, keV.
         T_max_keV: no transfer above this, the highest neutrino energy, keV.
-        refine: panels per panel.
 
     Returns:
         Increasing edges, keV.
@@ -220,7 +221,4 @@ def transfer_edges(
                 f"resolution = {sigma(T):g} keV at {T:g} keV would need over {PANELS_MAX} panels "
                 f"up to {highest_bin_keV:g} keV; resolutions are widths σ in keV, so check the unit"
             )
-    fine = np.interp(
-        np.arange((len(edges) - 1) * refine + 1) / refine, np.arange(len(edges)), edges
-    )
-    return tuple(float(T) for T in fine)
+    return tuple(edges)

@@ -16,7 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnu import checks, flux, precision  # noqa: F401
+from jaxnu import checks, elements, flux, precision  # noqa: F401
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import (
     Experiment,
@@ -31,18 +31,6 @@ from jaxnu.units import quantity
 ENERGY_MAX_keV = 1000.0  # no electron-recoil spectrum reaches it; a number in eV does
 RATE_MAX = 1e12  # 1/(kg keV d), only to refuse infinity
 EXPOSURE_MAX = 1e12  # kg d, likewise
-SPECTRUM_ORDER = {"solar": 16, "reactor": 8}  # Gauss–Legendre nodes per panel of a source
-REFINE_MAX = 4  # a spectrum has at most 64 nodes per panel
-
-# fmt: off
-ELEMENTS = (
-    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
-    "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga",
-    "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd",
-    "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm",
-    "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W",
-)
-# fmt: on
 
 SECTIONS = (
     "title",
@@ -181,11 +169,11 @@ def _energies(table: _Table, key: str) -> np.ndarray:
     return values
 
 
-def _source(table: _Table, refine: int) -> Spectrum:
+def _source(table: _Table) -> Spectrum:
     kind = table.text("kind", "one of solar, reactor")
     checks.one_of(table.where("kind"), kind, SOURCES)
     table.allow(("kind", *SOURCES[kind]))
-    options: dict[str, Any] = {"order": SPECTRUM_ORDER[kind] * refine}
+    options: dict[str, Any] = {}
     if kind == "solar":
         model = table.text("metallicity", 'a solar model, such as "GS98"')
         checks.one_of(table.where("metallicity"), model, flux.SOLAR_FLUXES)
@@ -318,7 +306,7 @@ def _parse(file: str, text: str) -> dict[str, Any]:
         raise InputError(f"{file} is not valid TOML: {why}; correct the file there") from None
 
 
-def _read(name: str, file: str, text: str, refine: int) -> Experiment:
+def _read(name: str, file: str, text: str) -> Experiment:
     top = _Table(file, "", _parse(file, text), SECTIONS)
     title = top.text("title", "one line that names the experiment")
     source_keys = ("kind", *(key for keys in SOURCES.values() for key in keys))
@@ -333,11 +321,8 @@ def _read(name: str, file: str, text: str, refine: int) -> Experiment:
     reference = top.table("reference", REFERENCE)
 
     element = target.text("element", 'a chemical symbol such as "Xe"')
-    if element not in ELEMENTS:
-        raise InputError(
-            f"{target.where('element')} = {element!r} is not an element from H to W; give its "
-            'symbol, such as "Xe" or "Ge"'
-        )
+    with _located(f"{target.where('element')}: "):
+        elements.element(element)
     exposure = target.quantity("exposure", "exposure", 'mass × time, such as "1.16 t yr"')
     checks.number_range(
         target.where("exposure"), exposure, 0.0, EXPOSURE_MAX, "kg d",
@@ -362,10 +347,10 @@ def _read(name: str, file: str, text: str, refine: int) -> Experiment:
     citation = reference.text("citation", "whose numbers these are")
     texts = {key: reference.text(key, "a text") for key in REFERENCE if key in reference}
 
-    source = _source(source_table, refine)
+    source = _source(source_table)
     T_max = max(float(jnp.max(source.edges_keV)), float(jnp.max(source.lines_keV, initial=0.0)))
     with _located(f"{detector.where('resolution')}: "):
-        edges = transfer_edges(resolution, bin_edges[0], bin_edges[-1], T_max, refine=refine)
+        edges = transfer_edges(resolution, bin_edges[0], bin_edges[-1], T_max)
     return Experiment(
         parameters=Parameters(
             source=source,
@@ -386,7 +371,7 @@ def _read(name: str, file: str, text: str, refine: int) -> Experiment:
         background_has_efficiency=has_efficiency,
         transfer_edges_keV=edges,
         reference=tuple({"citation": citation, **texts}.items()),
-        numerics=NUMERICS.refined(refine),
+        numerics=NUMERICS,
     )
 
 
@@ -401,13 +386,11 @@ def available() -> tuple[str, ...]:
     return tuple(_catalogue())
 
 
-def load_experiment(name_or_path: str | os.PathLike[str], *, refine: int = 1) -> Experiment:
+def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
     """Read an experiment: a shipped one by name, or any other by the path of its file.
 
     Args:
         name_or_path: a name from available(), or the path of a file (docs/experiment-file.md).
-        refine: multiplies every node count (spectrum, transfer panels, quadratures), from 1 to 4,
-            to see whether a result is converged; memory and time grow with it.
 
     Returns:
         The experiment; its name is the file's name without ".toml".
@@ -415,14 +398,10 @@ def load_experiment(name_or_path: str | os.PathLike[str], *, refine: int = 1) ->
     Raises:
         InputError: one line with file, key, value and what is expected there.
     """
-    if isinstance(refine, bool) or not isinstance(refine, int) or not 1 <= refine <= REFINE_MAX:
-        raise InputError(
-            f"refine = {refine!r} is outside [1, {REFINE_MAX}]; give a whole number, such as 2"
-        )
     shipped = _catalogue()
     key = os.fspath(name_or_path)
     if key in shipped:
-        return _read(key, f"{key}.toml", shipped[key].read_text(encoding="utf-8"), refine)
+        return _read(key, f"{key}.toml", shipped[key].read_text(encoding="utf-8"))
     path = Path(key)
     if not path.is_file():
         with _located(f"{key!r} is not a file and not a shipped experiment: "):
@@ -432,7 +411,7 @@ def load_experiment(name_or_path: str | os.PathLike[str], *, refine: int = 1) ->
     except (OSError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"{key} cannot be read: {why}; give a TOML file in UTF-8") from None
-    return _read(path.name.removesuffix(".toml"), key, text, refine)
+    return _read(path.name.removesuffix(".toml"), key, text)
 
 
 def describe(name: str | os.PathLike[str]) -> str:

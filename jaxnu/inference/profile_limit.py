@@ -31,11 +31,12 @@ def best_fit(model: BinnedModel, numerics: Numerics) -> Float[Array, "2"]:
     """(x, β) that minimise −ln L over x ≥ 0. Not differentiable.
 
     −ln L is convex: the bounded minimum is the free one if that has x > 0, else it is at x = 0.
+    An x within the accuracy of the fit counts as zero.
     """
     origin, unit = jnp.array([0.0, 1.0]), model.scale
     free = minimise(lambda z: model.deviance_half(origin + unit * z), jnp.zeros(2), numerics)
     bounded = conditional_fit(jnp.zeros(()), model, numerics)
-    return jnp.where(free[0] > 0.0, origin + unit * free, bounded)
+    return jnp.where(free[0] > numerics.fit_accepted, origin + unit * free, bounded)
 
 
 @partial(jax.jit, static_argnames=("numerics",))

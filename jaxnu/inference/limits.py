@@ -1,0 +1,313 @@
+"""Upper limits on μ_ν from an experiment, and forecasts of them."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from scipy.special import ndtri
+
+from jaxnu import checks
+from jaxnu._version import __version__
+from jaxnu.counts import check_target, templates
+from jaxnu.errors import FitError, InputError
+from jaxnu.experiments.experiment import Experiment, Parameters
+from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.profile_limit import profile_ratio, upper_limit
+from jaxnu.precision import require_x64
+from jaxnu.responses import response as make_response
+from jaxnu.responses.base import Response
+
+MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
+METHODS = ("profile",)
+CONVENTIONS = {
+    "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
+    "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
+}
+# name of a logarithmic derivative → the field of Parameters that is scaled
+DERIVATIVES = {
+    "threshold_keV": "threshold_keV",
+    "exposure": "exposure_kg_day",
+    "resolution": "resolution_keV",
+    "background": "background",
+    "flux": "source",
+}
+
+
+@dataclass(frozen=True)
+class LimitResult:
+    """An upper limit on μ_ν with everything needed to quote, check and draw it.
+
+    limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
+    nuisances: best-fit values, {"background": norm}.
+    scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
+    derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
+        flux. gradient: d limit_mu_B/d parameters, a Parameters of the same shapes.
+    data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
+        "Asimov" (the expected background is the data, and moves too).
+    delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
+    counts, background, signal: per bin; background at the best fit, signal at the limit.
+    Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and scan_*,
+    derivatives and gradient are None.
+    """
+
+    limit_mu_B: Any
+    best_fit_mu2: Any
+    nuisances: dict[str, Any]
+    scan_mu2: np.ndarray | None
+    scan_q: np.ndarray | None
+    derivatives: dict[str, float] | None
+    gradient: Parameters | None
+    status: str
+    experiment: str
+    title: str
+    target: str
+    response: str
+    method: str
+    convention: str
+    confidence_level: float
+    delta: float
+    data: str
+    residual: Any
+    bin_edges_keV: Any
+    counts: Any
+    background: Any
+    signal: Any
+    version: str = __version__
+
+    @property
+    def limit_mu2(self) -> Any:
+        return self.limit_mu_B**2
+
+    def summary(self) -> str:
+        """One line fit for a paper."""
+        kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
+        return (
+            f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
+            f"({self.experiment}, {kind}, profile likelihood, {self.convention} q = "
+            f"{self.delta:.3f}, atomic model: {self.response}; jaxnu {self.version})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and strings for JSON; the gradient is left out."""
+        plain = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "gradient"
+        }
+        return {"limit_mu2": self.limit_mu2, **plain} | {
+            name: np.asarray(plain[name]).tolist()
+            for name in ("scan_mu2", "scan_q", "bin_edges_keV", "counts", "background", "signal")
+        }
+
+
+def limit(
+    experiment: Experiment,
+    response: Response | None = None,
+    confidence_level: float = 0.90,
+    convention: str = "two-sided",
+    method: str = "profile",
+) -> LimitResult:
+    """Upper limit on μ_ν from the observed counts of an experiment.
+
+    The largest μ² with q(μ²) = −2 ln [L(μ², β̂̂)/L(μ̂², β̂)] ≤ Δ, μ̂² ≥ 0, β the background norm.
+
+    experiment: from load_experiment, with counts.
+    response: the atom, by default response(experiment.target).
+    confidence_level: between 0.5 and 1.
+    convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL).
+    method: "profile".
+    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response.
+    Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
+        did not converge.
+    Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; asymptotic, so Δ is not calibrated by
+        toys (it over-covers somewhat at the boundary μ² = 0).
+    """
+    if experiment.counts is None:
+        raise InputError(
+            f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
+            "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
+        )
+    return _limit(experiment, response, confidence_level, convention, method, "observed")
+
+
+def sensitivity(
+    experiment: Experiment,
+    response: Response | None = None,
+    confidence_level: float = 0.90,
+    convention: str = "two-sided",
+    method: str = "profile",
+) -> LimitResult:
+    """Expected upper limit: `limit` on Asimov data, counts equal to the expected background.
+
+    Arguments and errors as in `limit`; counts of the experiment are ignored. The Asimov data move
+    with the parameters, so derivatives are those of a design.
+    """
+    return _limit(experiment, response, confidence_level, convention, method, "Asimov")
+
+
+def statistic_threshold(confidence_level: float, convention: str) -> float:
+    """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
+    checks.one_of("convention", convention, CONVENTIONS)
+    if not 0.5 < confidence_level < 1.0:
+        raise InputError(
+            f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
+        )
+    tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
+    return float(ndtri(tail)) ** 2
+
+
+def _limit(
+    experiment: Experiment,
+    response: Response | None,
+    confidence_level: float,
+    convention: str,
+    method: str,
+    data: str,
+) -> LimitResult:
+    require_x64("limit")
+    checks.one_of("method", method, METHODS)
+    delta = statistic_threshold(confidence_level, convention)
+    if response is None:
+        response = make_response(experiment.target)
+    check_target(experiment, response)
+    traced = checks.is_traced(experiment, response)
+    if not traced:
+        check_parameters(experiment)
+
+    def mu_limit(parameters: Parameters) -> tuple[Array, tuple]:
+        moved = dataclasses.replace(experiment, parameters=parameters)
+        model = binned_model(moved, response, data)
+        x, (best, residual) = upper_limit(model, jnp.asarray(delta), experiment.numerics)
+        return 1e-11 * jnp.sqrt(x), (model, best, residual)
+
+    if traced:
+        value, (model, best, residual) = mu_limit(experiment.parameters)
+        value = jnp.where(residual < experiment.numerics.fit_accepted, value, jnp.nan)
+        scan_x = scan_q = derivatives = gradient = None
+    else:
+        (value, (model, best, residual)), gradient = jax.value_and_grad(mu_limit, has_aux=True)(
+            experiment.parameters
+        )
+        _check_model(experiment, model)
+        if not residual < experiment.numerics.fit_accepted:
+            raise FitError(
+                f"the fit of {experiment.name} did not converge: its equations are left with "
+                f"{float(residual):.2g} (allowed {experiment.numerics.fit_accepted:g}, in units of "
+                f"1σ); best so far μ² = {float(best[0]) * MU2_UNIT:.3g} μ_B², background norm "
+                f"{float(best[1]):.4g}"
+            )
+        value = float(value)
+        scan_x = jnp.linspace(0.0, 2.0 * (value / 1e-11) ** 2, experiment.numerics.scan_points)
+        scan_q = np.asarray(profile_ratio(scan_x, best, model, experiment.numerics))
+        scan_x = np.asarray(scan_x) * MU2_UNIT
+        derivatives = _logarithmic(experiment.parameters, gradient, value)
+        best = np.asarray(best)
+        residual = float(residual)
+    return LimitResult(
+        limit_mu_B=value,
+        best_fit_mu2=best[0] * MU2_UNIT,
+        nuisances={"background": best[1]},
+        scan_mu2=scan_x,
+        scan_q=scan_q,
+        derivatives=derivatives,
+        gradient=gradient,
+        status="traced" if traced else "converged",
+        experiment=experiment.name,
+        title=experiment.title,
+        target=experiment.target,
+        response=response.model,
+        method=method,
+        convention=convention,
+        confidence_level=confidence_level,
+        delta=delta,
+        data=data,
+        residual=residual,
+        bin_edges_keV=experiment.parameters.bin_edges_keV,
+        counts=model.counts,
+        background=best[1] * model.background,
+        signal=(value / 1e-11) ** 2 * model.signal,
+    )
+
+
+def binned_model(experiment: Experiment, response: Response, data: str) -> BinnedModel:
+    """The likelihood of an experiment: `data` "observed" takes its counts, "Asimov" its background."""
+    signal, background = templates(experiment, response)
+    return BinnedModel(
+        counts=background if data == "Asimov" else experiment.counts,
+        signal=signal * MU2_UNIT,
+        background=background,
+        background_uncertainty=experiment.parameters.background_uncertainty,
+        background_floating=experiment.background_floating,
+    )
+
+
+def convergence(
+    result: LimitResult, experiment: Experiment, response: Response | None = None
+) -> float:
+    """Relative change of a limit when the nodes in T, E, Q and per bin are doubled."""
+    if response is None:
+        response = make_response(experiment.target)
+    numerics = experiment.numerics
+    model = binned_model(experiment.refined(2), response, result.data)
+    x, _ = upper_limit(model, jnp.asarray(result.delta), numerics)
+    return abs(float(1e-11 * jnp.sqrt(x)) / result.limit_mu_B - 1.0)
+
+
+def check_parameters(experiment: Experiment) -> None:
+    """Refuse parameters that no detector has: a unit slip, a negative exposure, NaN."""
+    p = experiment.parameters
+    top = float(p.bin_edges_keV[-1])
+    checks.increasing("bin_edges_keV", p.bin_edges_keV, "keV")
+    checks.number_range(
+        "exposure_kg_day", p.exposure_kg_day, 0.0, 1e12, "kg d", "give mass × time", open_low=True
+    )
+    checks.number_range(
+        "threshold_keV", p.threshold_keV, 0.0, top, "keV",
+        f"the bins end at {top:g} keV; thresholds are in keV, so 1500 eV is 1.5", open_low=True,
+    )  # fmt: skip
+    checks.number_range(
+        "resolution_keV", p.resolution_keV, 0.0, top, "keV", "coefficients of σ(T) are in keV"
+    )
+    checks.number_range("efficiency", p.efficiency, 0.0, 1.0, "", "80% is written 0.8")
+    checks.number_range(
+        "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
+    )
+    if experiment.counts is not None:
+        checks.number_range("counts", experiment.counts, 0.0, 1e15, "events", "give events per bin")
+
+
+def _check_model(experiment: Experiment, model: BinnedModel) -> None:
+    """Refuse templates from which no limit follows."""
+    signal, background = np.asarray(model.signal), np.asarray(model.background)
+    if not signal.sum() > 0.0:
+        raise InputError(
+            f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
+            "no limit follows; lower the threshold or move the bins below the kinematic end"
+        )
+    unreachable = (np.asarray(model.counts) > 0.0) & (signal + background <= 0.0)
+    if unreachable.any():
+        at = int(np.argmax(unreachable))
+        raise InputError(
+            f"{experiment.name}: counts[{at}] = {float(model.counts[at]):g} where neither signal "
+            "nor background is expected; give a background above zero there or drop the bin"
+        )
+
+
+def _logarithmic(parameters: Parameters, gradient: Parameters, value: float) -> dict[str, float]:
+    """d ln(limit)/d ln(parameter): for an array, of a common factor (Euler's sum p·∂)."""
+
+    def scaled(field: str) -> float:
+        p, g = getattr(parameters, field), getattr(gradient, field)
+        if field == "source":
+            p, g = (p.density, p.line_flux), (g.density, g.line_flux)
+        products = jax.tree.map(lambda a, b: jnp.sum(a * b), p, g)
+        return float(sum(jax.tree.leaves(products))) / value
+
+    return {name: scaled(field) for name, field in DERIVATIVES.items()}
+
+
+__all__ = ["LimitResult", "convergence", "limit", "sensitivity"]
