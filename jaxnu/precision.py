@@ -25,7 +25,7 @@ def require_x64(function: str) -> None:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of jaxnu: $JAXNU_CACHE_DIR, else under $XDG_CACHE_HOME or ~/.cache."""
+    """jaxnu's cache: $JAXNU_CACHE_DIR, or jaxnu/ in $XDG_CACHE_HOME, or in ~/.cache."""
     if own := os.environ.get("JAXNU_CACHE_DIR"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxnu"

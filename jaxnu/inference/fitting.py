@@ -1,9 +1,7 @@
-"""Minima of a convex negative log-likelihood: a general fit with optax, a conditional one."""
+"""Minimum of a convex negative log-likelihood, with optax."""
 
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
 import optax
 from jax import lax
 from jaxtyping import Array, Float
@@ -11,16 +9,16 @@ from jaxtyping import Array, Float
 from jaxnu import precision  # noqa: F401
 from jaxnu.settings import Numerics
 
-Objective = Callable[[Float[Array, "n"]], Float[Array, ""]]
-
 
 def minimise(
-    objective: Objective, start: Float[Array, "n"], numerics: Numerics
+    objective: Callable[[Float[Array, "n"]], Float[Array, ""]],
+    start: Float[Array, "n"],
+    numerics: Numerics,
 ) -> Float[Array, "n"]:
     """The minimum of a smooth convex function of variables of order one, by optax's L-BFGS.
 
-    Not differentiable: hand it constants, and its result to numerics.roots.newton_polish, which
-    also reveals whether it converged.
+    To the tolerance of `numerics`; the caller improves it by a Newton step and tests the gradient
+    there. Not differentiable: hand it constants.
     """
     # backtracking compiles in half the time of the zoom search, and convexity needs no more
     search = optax.scale_by_backtracking_linesearch(max_backtracking_steps=25, store_grad=True)
@@ -43,28 +41,3 @@ def minimise(
 
     theta, _, _ = lax.while_loop(unfinished, step, (start, solver.init(start), 0))
     return theta
-
-
-def minimise_nuisances(
-    objective: Objective, start: Float[Array, "n"], numerics: Numerics
-) -> Float[Array, "n"]:
-    """The same by damped Newton steps, for the many small fits along a profile.
-
-    Step length 1/(1 + d) with the Newton decrement d² = gᵀH⁻¹g until d < 1/4, then 1: converges
-    from anywhere for a self-concordant function, which a Poisson −ln L is (Nesterov and
-    Nemirovskii 1994, section 2.2).
-    """
-    gradient, hessian = jax.grad(objective), jax.hessian(objective)
-
-    def step(carry: tuple) -> tuple:
-        theta, _, count = carry
-        g = gradient(theta)
-        move = jnp.linalg.solve(hessian(theta), g)
-        decrement = jnp.sqrt(jnp.abs(g @ move))
-        length = jnp.where(decrement < 0.25, 1.0, 1.0 / (1.0 + decrement))
-        return theta - length * move, decrement, count + 1
-
-    def unfinished(carry: tuple) -> Array:
-        return (carry[1] > numerics.fit_tolerance) & (carry[2] < numerics.fit_iterations)
-
-    return lax.while_loop(unfinished, step, (start, jnp.array(jnp.inf), 0))[0]

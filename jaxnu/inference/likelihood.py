@@ -16,6 +16,7 @@ class BinnedModel:
 
     counts, signal, background: n, s, b per bin. x is μ² in the unit that `signal` is given for.
     background_uncertainty: 1σ of β around 1, used unless the norm floats (static).
+    Expected counts are linear in θ = (x, β), so −ln L is convex and its derivatives are short.
     """
 
     counts: Float[Array, "bins"]
@@ -25,36 +26,47 @@ class BinnedModel:
     background_floating: bool = field(metadata={"static": True})
 
     @property
-    def scale(self) -> Float[Array, "2"]:
-        """(σ_x, σ_β): expected uncertainties, the natural units of a fit.
+    def reference(self) -> Float[Array, "bins"]:
+        """Background plus one signal event: a size of λ for scales."""
+        return self.background + self.signal / jnp.sum(self.signal)
 
-        From the Fisher information at the background plus one signal event.
-        """
-        expected = self.background + self.signal / jnp.sum(self.signal)
-        safe = jnp.where(expected > 0.0, expected, 1.0)
-        x = jnp.sum(self.signal**2 / safe)
-        beta = jnp.sum(self.background**2 / safe)
-        if not self.background_floating:
-            beta = beta + 1.0 / self.background_uncertainty**2
-        return jnp.sqrt(1.0 / jnp.stack([x, beta]))
+    @property
+    def scale(self) -> Float[Array, "2"]:
+        """(σ_x, σ_β): uncertainties from the Fisher information at λ = reference."""
+        safe = jnp.where(self.reference > 0.0, self.reference, 1.0)
+        templates = jnp.stack([self.signal, self.background])
+        return 1.0 / jnp.sqrt(jnp.sum(templates**2 / safe, axis=1) + self._constraint)
+
+    @property
+    def _constraint(self) -> Float[Array, "2"]:
+        """1/σ² of the constraint terms on (x, β)."""
+        beta = 0.0 if self.background_floating else 1.0 / self.background_uncertainty**2
+        return jnp.stack([jnp.zeros(()), jnp.asarray(beta)])
 
     def deviance_half(self, theta: Float[Array, "2"]) -> Float[Array, ""]:
-        """−ln L(x, β) up to a constant: Σ λ − n + n ln(n/λ), plus (β−1)²/2σ² if constrained.
+        """−ln L(x, β) up to a constant: Σ λ − n + n ln(n/λ), plus (β−1)²/2σ² if constrained."""
+        return self.expand(theta)[0]
 
-        λ may pass zero on the way of a fit: below 1e-3 of its size at the start, ln λ is continued
-        by its second-order expansion, which keeps the function convex and finite.
+    def expand(
+        self, theta: Float[Array, "2"]
+    ) -> tuple[Float[Array, ""], Float[Array, "2"], Float[Array, "2 2"]]:
+        """deviance_half with its gradient and Hessian in (x, β).
+
+        λ may pass zero on the way of a fit: below 1e-3 of `reference`, ln λ is continued by its
+        second-order expansion, which keeps the function convex and finite.
         """
-        x, beta = theta
-        rate = x * self.signal + beta * self.background
-        floor = 1e-3 * (self.background + self.scale[0] * self.signal)
-        empty = floor <= 0.0  # a bin that neither signal nor background can reach
-        floor = jnp.where(empty, 1.0, floor)
-        above = jnp.where((rate > floor) & ~empty, rate, floor)
-        excess = jnp.where(rate > floor, 0.0, rate / floor - 1.0)
-        log_rate = jnp.log(above) + excess - 0.5 * excess**2
-        n = self.counts
-        n_log_n = jnp.where(n > 0.0, n * jnp.log(jnp.where(n > 0.0, n, 1.0)), 0.0)
-        total = jnp.sum(jnp.where(empty, rate, rate - n + n_log_n - n * log_rate))
-        if not self.background_floating:
-            total = total + 0.5 * ((beta - 1.0) / self.background_uncertainty) ** 2
-        return total
+        templates = jnp.stack([self.signal, self.background])
+        n, rate, floor = self.counts, theta @ templates, 1e-3 * self.reference
+        reached = floor > 0.0  # a bin without signal and background adds nothing
+        base = jnp.where(reached, jnp.maximum(rate, floor), 1.0)
+        excess = jnp.where(reached, jnp.minimum(rate / base, 1.0) - 1.0, 0.0)
+        log_ratio = jnp.log(base / jnp.where(n > 0.0, n, 1.0)) + excess - 0.5 * excess**2
+        term = jnp.where(reached, rate - n - n * log_ratio, 0.0)
+        slope = jnp.where(reached, 1.0 - n / base * (1.0 - excess), 0.0)
+        curvature = jnp.where(reached, n / base**2, 0.0)
+        pull = self._constraint * (theta - 1.0)
+        return (
+            jnp.sum(term) + 0.5 * pull @ (theta - 1.0),
+            templates @ slope + pull,
+            (templates * curvature) @ templates.T + jnp.diag(self._constraint),
+        )

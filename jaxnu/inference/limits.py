@@ -2,12 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 from scipy.special import ndtri
 
 from jaxnu import checks
@@ -50,15 +50,15 @@ class LimitResult:
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
     counts, background, signal: per bin; background at the best fit, signal at the limit.
-    Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and scan_*,
+    Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
     derivatives and gradient are None.
     """
 
     limit_mu_B: Any
     best_fit_mu2: Any
     nuisances: dict[str, Any]
-    scan_mu2: np.ndarray | None
-    scan_q: np.ndarray | None
+    scan_mu2: Any
+    scan_q: Any
     derivatives: dict[str, float] | None
     gradient: Parameters | None
     status: str
@@ -178,41 +178,24 @@ def _limit(
     if not traced:
         check_parameters(experiment)
 
-    def mu_limit(parameters: Parameters) -> tuple[Array, tuple]:
-        moved = dataclasses.replace(experiment, parameters=parameters)
-        model = binned_model(moved, response, data)
-        x, (best, residual) = upper_limit(model, jnp.asarray(delta), experiment.numerics)
-        return 1e-11 * jnp.sqrt(x), (model, best, residual)
-
     if traced:
-        value, (model, best, residual) = mu_limit(experiment.parameters)
-        value = jnp.where(residual < experiment.numerics.fit_accepted, value, jnp.nan)
-        scan_x = scan_q = derivatives = gradient = None
+        value, fit = _solve(experiment.parameters, experiment, response, delta, data)
+        accepted = fit.residual < experiment.numerics.fit_accepted
+        value, derivatives, gradient = jnp.where(accepted, value, jnp.nan), None, None
     else:
-        (value, (model, best, residual)), gradient = jax.value_and_grad(mu_limit, has_aux=True)(
-            experiment.parameters
+        (value, fit), gradient = _solve_with_gradient(
+            experiment.parameters, experiment, response, delta, data
         )
-        _check_model(experiment, model)
-        if not residual < experiment.numerics.fit_accepted:
-            raise FitError(
-                f"the fit of {experiment.name} did not converge: its equations are left with "
-                f"{float(residual):.2g} (allowed {experiment.numerics.fit_accepted:g}, in units of "
-                f"1σ); best so far μ² = {float(best[0]) * MU2_UNIT:.3g} μ_B², background norm "
-                f"{float(best[1]):.4g}"
-            )
-        value = float(value)
-        scan_x = jnp.linspace(0.0, 2.0 * (value / 1e-11) ** 2, experiment.numerics.scan_points)
-        scan_q = np.asarray(profile_ratio(scan_x, best, model, experiment.numerics))
-        scan_x = np.asarray(scan_x) * MU2_UNIT
+        value, fit = float(value), jax.tree.map(np.asarray, fit)
+        _check_fit(experiment, fit)
         derivatives = _logarithmic(experiment.parameters, gradient, value)
-        best = np.asarray(best)
-        residual = float(residual)
+    model = fit.model
     return LimitResult(
         limit_mu_B=value,
-        best_fit_mu2=best[0] * MU2_UNIT,
-        nuisances={"background": best[1]},
-        scan_mu2=scan_x,
-        scan_q=scan_q,
+        best_fit_mu2=fit.best[0] * MU2_UNIT,
+        nuisances={"background": fit.best[1]},
+        scan_mu2=fit.scan_x * MU2_UNIT,
+        scan_q=fit.scan_q,
         derivatives=derivatives,
         gradient=gradient,
         status="traced" if traced else "converged",
@@ -225,24 +208,50 @@ def _limit(
         confidence_level=confidence_level,
         delta=delta,
         data=data,
-        residual=residual,
+        residual=fit.residual,
         bin_edges_keV=experiment.parameters.bin_edges_keV,
         counts=model.counts,
-        background=best[1] * model.background,
+        background=fit.best[1] * model.background,
         signal=(value / 1e-11) ** 2 * model.signal,
     )
 
 
-def binned_model(experiment: Experiment, response: Response, data: str) -> BinnedModel:
-    """The likelihood of an experiment: `data` "observed" takes its counts, "Asimov" its background."""
+class _Fit(NamedTuple):
+    """What a limit leaves behind, in the units of BinnedModel."""
+
+    model: BinnedModel
+    best: Float[Array, "2"]
+    residual: Float[Array, ""]
+    scan_x: Float[Array, "points"]
+    scan_q: Float[Array, "points"]
+
+
+def _mu_limit(
+    parameters: Parameters, experiment: Experiment, response: Response, delta: float, data: str
+) -> tuple[Float[Array, ""], _Fit]:
+    """Limit on μ_ν [μ_B] as a function of the parameters."""
+    experiment = dataclasses.replace(experiment, parameters=parameters)
     signal, background = templates(experiment, response)
-    return BinnedModel(
-        counts=background if data == "Asimov" else experiment.counts,
+    counts = experiment.counts if data == "observed" else None
+    model = BinnedModel(
+        counts=background if counts is None else counts,
         signal=signal * MU2_UNIT,
         background=background,
-        background_uncertainty=experiment.parameters.background_uncertainty,
+        background_uncertainty=parameters.background_uncertainty,
         background_floating=experiment.background_floating,
     )
+    numerics = experiment.numerics
+    x, (best, residual) = upper_limit(model, delta, numerics)
+    constant = jax.lax.stop_gradient((model, best, x))
+    scan_x = jnp.linspace(0.0, 2.0 * constant[2], numerics.scan_points)
+    scan_q = profile_ratio(scan_x, constant[1], constant[0], numerics)
+    return jnp.sqrt(x * MU2_UNIT), _Fit(model, best, residual, scan_x, scan_q)
+
+
+_solve = jax.jit(_mu_limit, static_argnames=("data",))
+_solve_with_gradient = jax.jit(
+    jax.value_and_grad(_mu_limit, has_aux=True), static_argnames=("data",)
+)
 
 
 def convergence(
@@ -251,10 +260,9 @@ def convergence(
     """Relative change of a limit when the nodes in T, E, Q and per bin are doubled."""
     if response is None:
         response = make_response(experiment.target)
-    numerics = experiment.numerics
-    model = binned_model(experiment.refined(2), response, result.data)
-    x, _ = upper_limit(model, jnp.asarray(result.delta), numerics)
-    return abs(float(1e-11 * jnp.sqrt(x)) / result.limit_mu_B - 1.0)
+    finer = experiment.refined(2)
+    value, _ = _solve(finer.parameters, finer, response, result.delta, result.data)
+    return abs(float(value) / result.limit_mu_B - 1.0)
 
 
 def check_parameters(experiment: Experiment) -> None:
@@ -280,20 +288,27 @@ def check_parameters(experiment: Experiment) -> None:
         checks.number_range("counts", experiment.counts, 0.0, 1e15, "events", "give events per bin")
 
 
-def _check_model(experiment: Experiment, model: BinnedModel) -> None:
-    """Refuse templates from which no limit follows."""
-    signal, background = np.asarray(model.signal), np.asarray(model.background)
+def _check_fit(experiment: Experiment, fit: _Fit) -> None:
+    """Refuse templates from which no limit follows, and a fit that did not converge."""
+    signal, reached = fit.model.signal, fit.model.signal + fit.model.background > 0.0
     if not signal.sum() > 0.0:
         raise InputError(
             f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
             "no limit follows; lower the threshold or move the bins below the kinematic end"
         )
-    unreachable = (np.asarray(model.counts) > 0.0) & (signal + background <= 0.0)
+    unreachable = (fit.model.counts > 0.0) & ~reached
     if unreachable.any():
         at = int(np.argmax(unreachable))
         raise InputError(
-            f"{experiment.name}: counts[{at}] = {float(model.counts[at]):g} where neither signal "
+            f"{experiment.name}: counts[{at}] = {fit.model.counts[at]:g} where neither signal "
             "nor background is expected; give a background above zero there or drop the bin"
+        )
+    if not fit.residual < experiment.numerics.fit_accepted:
+        raise FitError(
+            f"the fit of {experiment.name} did not converge: its equations are left with "
+            f"{float(fit.residual):.2g} (allowed {experiment.numerics.fit_accepted:g}, in units of "
+            f"1σ); last point μ² = {fit.best[0] * MU2_UNIT:.3g} μ_B², background norm "
+            f"{fit.best[1]:.4g}; inspect counts and background for bins far apart"
         )
 
 

@@ -33,7 +33,7 @@ def response(target: str, model: str = "stepping", **options: Any) -> Response:
     require_x64("response")
     checks.one_of("model", model, MODELS)
     build = MODELS[model]
-    allowed = build.__code__.co_varnames[1 : build.__code__.co_argcount]  # type: ignore[attr-defined]
+    allowed = build.__code__.co_varnames[1 : build.__code__.co_argcount]
     for option in options:
         if option not in allowed:
             raise InputError(
