@@ -156,6 +156,7 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     with _step(f"reading {arguments.experiment}"):
         experiment = _experiment(arguments)
         atom = response(experiment.target, arguments.response)
+    _make_folder(arguments.out)  # before the work, not after it
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
@@ -165,7 +166,6 @@ def _run_limit(arguments: argparse.Namespace) -> None:
         result = find(experiment, atom, **options)
     with _step("the same with doubled nodes in T, E and Q"):
         change = convergence(result, experiment, atom)
-    _make_folder(arguments.out)
     base = f"{arguments.command}-{experiment.name}"
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with _step(f"writing {arguments.out / base}.json and .png"):
