@@ -42,15 +42,15 @@ def scalar_rate(
 
     def fold(E_min: Array, Q: Array) -> tuple[Array, Array]:
         E, weight = flux.nodes_above(E_min, numerics.energy_order)
-        k_S, k_R = channel.kernels(T, E, Q, flux.electron_fraction(E))
+        k_S, k_R = channel.kernels(T, E, Q, _electron_fraction(flux, channel, E))
         return jnp.sum(weight * k_S), jnp.sum(weight * k_R)
 
     E, weight = flux.nodes_above(lowest_neutrino_energy(T), numerics.energy_order)
     Q, electrons = response.on_shell(T)
-    total = jnp.sum(electrons) * jnp.sum(
-        weight * channel.on_shell(T, E, jnp.sqrt(2.0 * ELECTRON_MASS_keV * T),
-                                  flux.electron_fraction(E))
-    )  # fmt: skip
+    at_rest = channel.on_shell(
+        T, E, jnp.sqrt(2.0 * ELECTRON_MASS_keV * T), _electron_fraction(flux, channel, E)
+    )
+    total = jnp.sum(electrons) * jnp.sum(weight * at_rest)
     if response.has_continuum:
         end = jnp.maximum(2.0 * flux.edges_keV[-1] - T, 1.001 * T)
         Q, dQ2 = q_nodes(T, end, T, response.momentum_scale_keV, numerics)
@@ -58,10 +58,17 @@ def scalar_rate(
         total += dQ2 @ (K_S * response.longitudinal(T, Q) + K_R * response.transverse(T, Q))
 
     def line(E: Array, strength: Array) -> Array:
-        fraction = flux.electron_fraction(E)
+        fraction = _electron_fraction(flux, channel, E)
         return strength * jnp.sum(scalar_cross_section(T, E, fraction, response, channel, numerics))
 
     return total + jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
+
+
+def _electron_fraction(
+    flux: Spectrum, channel: Channel, E: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """The share of ν_e, which only the weak channel asks for."""
+    return flux.electron_fraction(E) if channel.name == "weak" else jnp.ones_like(E)
 
 
 @partial(jax.jit, static_argnames=("channel", "numerics"))
@@ -82,7 +89,9 @@ def map_line_rates(
     E = jnp.concatenate([E.ravel(), flux.lines_keV])
     weight = jnp.concatenate([weight.ravel(), flux.line_flux])
     sigma = jax.vmap(
-        lambda e: line_cross_sections(e, flux.electron_fraction(e), response, channel, numerics)
+        lambda e: line_cross_sections(
+            e, _electron_fraction(flux, channel, e), response, channel, numerics
+        )
     )(E)
     return weight @ sigma * targets_per_kg_day(response)
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.interpolate import PchipInterpolator
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import InputError
 from jaxnu.flux.spectrum import Spectrum
+from jaxnu.numerics.interpolation import monotone_cubic
 from jaxnu.settings import NUMERICS, Numerics
 
 REACH = 8.0  # σ beyond which a Gaussian adds nothing: its tail holds 6e-16
@@ -167,7 +167,14 @@ def half_efficiency_keV(energies_keV: np.ndarray, efficiency: np.ndarray) -> flo
             f"below half of its maximum, {half:g}, so the curve has no threshold; add knots at "
             "lower energy down to where it vanishes"
         )
-    return float(np.nanmin(PchipInterpolator(energies_keV, efficiency).solve(half, True, False)))
+    above = int(np.argmax(efficiency >= half))
+    low, high = energies_keV[above - 1], energies_keV[above]
+    curve = jax.jit(monotone_cubic)
+    for _ in range(60):  # bisection, to the last digit
+        middle = 0.5 * (low + high)
+        rising = float(curve(middle, energies_keV, efficiency)) < half
+        low, high = (middle, high) if rising else (low, middle)
+    return 0.5 * float(low + high)
 
 
 def transfer_edges(

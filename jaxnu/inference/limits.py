@@ -2,13 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtri
 
 from jaxnu import checks
 from jaxnu._version import __version__
@@ -98,10 +98,10 @@ class LimitResult:
             for field in dataclasses.fields(self)
             if field.name != "gradient"
         }
-        return {"limit_mu2": self.limit_mu2, **plain} | {
-            name: np.asarray(plain[name]).tolist()
-            for name in ("scan_mu2", "scan_q", "bin_edges_keV", "counts", "background", "signal")
-        }
+        return jax.tree.map(
+            lambda leaf: leaf if isinstance(leaf, str) else np.asarray(leaf).tolist(),
+            {"limit_mu2": self.limit_mu2, **plain},
+        )
 
 
 def limit(
@@ -157,7 +157,7 @@ def statistic_threshold(confidence_level: float, convention: str) -> float:
             f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
         )
     tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
-    return float(ndtri(tail)) ** 2
+    return NormalDist().inv_cdf(tail) ** 2
 
 
 def _limit(

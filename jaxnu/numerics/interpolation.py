@@ -26,9 +26,13 @@ def monotone_cubic(
     )
     x = jnp.clip(x, knots[0], knots[-1])
     i = jnp.clip(jnp.searchsorted(knots, x, side="right") - 1, 0, knots.shape[0] - 2)
-    t = (x - knots[i]) / h[i]
-    left = values[i] * (1.0 + 2.0 * t) + slopes[i] * h[i] * t
-    right = values[i + 1] * (3.0 - 2.0 * t) + slopes[i + 1] * h[i] * (t - 1.0)
+    pieces = jnp.stack(
+        [knots[:-1], h, values[:-1], values[1:], slopes[:-1] * h, slopes[1:] * h], axis=-1
+    )
+    x0, dx, y0, y1, d0, d1 = jnp.moveaxis(pieces[i], -1, 0)
+    t = (x - x0) / dx
+    left = y0 * (1.0 + 2.0 * t) + d0 * t
+    right = y1 * (3.0 - 2.0 * t) + d1 * (t - 1.0)
     return left * (1.0 - t) ** 2 + right * t**2
 
 
