@@ -217,6 +217,7 @@ def machine() -> dict[str, Any]:
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "device": jax.devices()[0].device_kind,
+        "load_average": os.getloadavg()[0],  # above the number of cores, wall times are too long
         "versions": {
             "jaxnu": jaxnu.__version__,
             "jax": jax.__version__,
@@ -240,7 +241,8 @@ def markdown(bench: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in bench["versions"].items())
     product = bench["matrix_product"]
     lines = [
-        f"{bench['machine']}; device: {bench['device']}; {versions}.",
+        f"{bench['machine']}, load {bench['load_average']:.1f}; device: {bench['device']}; "
+        f"{versions}.",
         f"Product of 2000 × 2000 float64 matrices (numpy): {product['wall_s']:.3f} s wall, "
         f"{product['cpu_s']:.3f} s CPU. Times in seconds, best of {REPEATS}.",
         "",

@@ -289,9 +289,19 @@ def timings(file: Path) -> Iterator[Row]:
     command = bench["command"]
     if "skipped" in command:
         yield shown("`jaxnu limit xenonnt-sr0`", "≤ 15 s, then ≤ 6 s", command["skipped"])
-    else:
-        yield below("`jaxnu limit xenonnt-sr0`, first time [s]", command["first"]["wall_s"], 15.0)
-        yield below("… again [s]", command["second"]["wall_s"], 6.0)
+        return
+    for name, key, allowed in (
+        ("`jaxnu limit xenonnt-sr0`, first time [s]", "first", 15.0),
+        ("… again [s]", "second", 6.0),
+    ):
+        wall, cpu = command[key]["wall_s"], command[key]["cpu_s"]
+        yield Row(name, f"≤ {allowed:g}", f"{wall:.1f} ({cpu:.1f} CPU)", wall <= allowed)
+    product = bench["matrix_product"]
+    yield shown(
+        "product of 2000 × 2000 matrices in the same run [s]; CPU below wall: a busy machine",
+        "–",
+        f"{product['wall_s']:.2f} ({product['cpu_s']:.2f} CPU)",
+    )
 
 
 def main() -> int:
