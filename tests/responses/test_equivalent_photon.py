@@ -62,7 +62,12 @@ def test_hydrogenic_source_meets_the_response_on_the_light_cone(agree):
     T = np.array([14.0, 30.0])
     for variant in ("light-cone", "frozen-current"):
         atom = response("Ge", "equivalent-photon", variant=variant, photoabsorption="hydrogenic")
-        agree(f"{variant} R(T, T)", jax.jit(atom.transverse)(T, T), jax.jit(exact.transverse)(T, T), 1e-13)
+        agree(
+            f"{variant} R(T, T)",
+            jax.jit(atom.transverse)(T, T),
+            jax.jit(exact.transverse)(T, T),
+            1e-13,
+        )
 
 
 def test_xraydb_source(agree):
