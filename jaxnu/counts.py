@@ -92,10 +92,12 @@ def expected_counts(
     response: the atom, from jaxnu.response, of the experiment's target.
     nuisances: {"background": norm}, 1 by default.
     Returns (bins,) counts. The weak signal is part of the background of every shipped experiment.
-    Raises InputError for μ² outside [0, 1e-12], a response of another element, an unknown nuisance.
+    Raises InputError for μ² outside [0, 1e-12], a response of another element, an unknown nuisance,
+        or a parameter out of its range.
     """
     require_x64("expected_counts")
     check_target(experiment, response)
+    check_parameters(experiment)
     checks.magnetic_moment_squared("mu2", mu2)
     nuisances = dict(nuisances or {})
     for name in nuisances:
@@ -111,3 +113,33 @@ def check_target(experiment: Experiment, response: Response) -> None:
             f"response is for {response.target!r}, but {experiment.name} has the target "
             f"{experiment.target!r}; give response({experiment.target!r}, {response.model!r})"
         )
+
+
+def check_parameters(experiment: Experiment) -> None:
+    """Refuse parameters that no detector has: a unit slip, a negative exposure, NaN."""
+    p = experiment.parameters
+    if checks.is_traced(experiment):
+        return
+    top = float(p.bin_edges_keV[-1])
+    checks.increasing("bin_edges_keV", p.bin_edges_keV, "keV")
+    checks.number_range(
+        "exposure_kg_day", p.exposure_kg_day, 0.0, 1e12, "kg d", "give mass × time", open_low=True
+    )
+    checks.number_range(
+        "threshold_keV", p.threshold_keV, 0.0, top, "keV",
+        f"the bins end at {top:g} keV; thresholds are in keV, so 1500 eV is 1.5", open_low=True,
+    )  # fmt: skip
+    checks.number_range(
+        "resolution_keV", p.resolution_keV, 0.0, top, "keV", "coefficients of σ(T) are in keV"
+    )
+    checks.number_range("efficiency", p.efficiency, 0.0, 1.0, "", "80% is written 0.8")
+    checks.number_range(
+        "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
+    )
+    if not experiment.background_floating:
+        checks.number_range(
+            "background_uncertainty", p.background_uncertainty, 0.0, 1e6, "",
+            "a relative 1σ, 5% is written 0.05", open_low=True,
+        )  # fmt: skip
+    if experiment.counts is not None:
+        checks.number_range("counts", experiment.counts, 0.0, 1e15, "events", "give events per bin")

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxnu import checks
 from jaxnu._version import __version__
-from jaxnu.counts import check_target, templates
+from jaxnu.counts import check_parameters, check_target, templates
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment, Parameters
 from jaxnu.inference.likelihood import BinnedModel
@@ -175,8 +175,7 @@ def _limit(
         response = make_response(experiment.target)
     check_target(experiment, response)
     traced = checks.is_traced(experiment, response)
-    if not traced:
-        check_parameters(experiment)
+    check_parameters(experiment)
 
     if traced:
         value, fit = _solve(experiment.parameters, experiment, response, delta, data)
@@ -263,29 +262,6 @@ def convergence(
     finer = experiment.refined(2)
     value, _ = _solve(finer.parameters, finer, response, result.delta, result.data)
     return abs(float(value) / result.limit_mu_B - 1.0)
-
-
-def check_parameters(experiment: Experiment) -> None:
-    """Refuse parameters that no detector has: a unit slip, a negative exposure, NaN."""
-    p = experiment.parameters
-    top = float(p.bin_edges_keV[-1])
-    checks.increasing("bin_edges_keV", p.bin_edges_keV, "keV")
-    checks.number_range(
-        "exposure_kg_day", p.exposure_kg_day, 0.0, 1e12, "kg d", "give mass × time", open_low=True
-    )
-    checks.number_range(
-        "threshold_keV", p.threshold_keV, 0.0, top, "keV",
-        f"the bins end at {top:g} keV; thresholds are in keV, so 1500 eV is 1.5", open_low=True,
-    )  # fmt: skip
-    checks.number_range(
-        "resolution_keV", p.resolution_keV, 0.0, top, "keV", "coefficients of σ(T) are in keV"
-    )
-    checks.number_range("efficiency", p.efficiency, 0.0, 1.0, "", "80% is written 0.8")
-    checks.number_range(
-        "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
-    )
-    if experiment.counts is not None:
-        checks.number_range("counts", experiment.counts, 0.0, 1e15, "events", "give events per bin")
 
 
 def _check_fit(experiment: Experiment, fit: _Fit) -> None:

@@ -29,8 +29,10 @@ def increasing_root(
         newton = x - value / slope
         farthest = jnp.where(jnp.isinf(high), start + 4.0 * (x - start), high)
         fallback = jnp.where(jnp.isinf(high), start + 2.0 * (x - start), 0.5 * (low + high))
-        following = jnp.where((newton > low) & (newton < farthest), newton, fallback)
-        done = jnp.abs(value) <= 1e-9 * jnp.abs(slope * (x - start))
+        # ends included: at the root itself the step is zero, and x is an end of the bracket
+        following = jnp.where((newton >= low) & (newton <= farthest), newton, fallback)
+        small = jnp.abs(value) <= 1e-9 * jnp.abs(slope * (x - start))
+        done = small & jnp.isfinite(value)
         return low, high, following, done, count + 1
 
     state = (start, jnp.full_like(start, jnp.inf), start + step, jnp.array(False), 0)

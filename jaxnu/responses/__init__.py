@@ -7,15 +7,15 @@ from jaxnu import checks
 from jaxnu.errors import InputError
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Lines, Response, Shell
-from jaxnu.responses.equivalent_photon import equivalent_photon
-from jaxnu.responses.hydrogenic import hydrogenic
+from jaxnu.responses.equivalent_photon import frozen_photon
+from jaxnu.responses.hydrogenic import hydrogenic_ion
 from jaxnu.responses.on_shell import free_electrons, stepping
 
 MODELS: dict[str, Callable[..., Response]] = {
     "stepping": stepping,
     "free": free_electrons,
-    "hydrogenic": hydrogenic,
-    "equivalent-photon": equivalent_photon,
+    "hydrogenic": hydrogenic_ion,
+    "equivalent-photon": frozen_photon,
 }
 
 

@@ -13,7 +13,7 @@ from jaxnu.constants import FINE_STRUCTURE, HBARC2_keV2_cm2
 from jaxnu.elements import element
 from jaxnu.errors import InputError
 from jaxnu.responses.base import Response
-from jaxnu.responses.hydrogenic import hydrogenic
+from jaxnu.responses.hydrogenic import hydrogenic_ion
 
 VARIANTS = ("light-cone", "frozen-current")
 
@@ -57,7 +57,7 @@ class EquivalentPhoton(Response):
         return self._sum(jnp.broadcast_to(R, self._shape(T_keV, Q_keV)[:-1])[..., None], by_shell)
 
 
-def equivalent_photon(
+def frozen_photon(
     target: str, variant: str = "light-cone", photoabsorption: Any = "xraydb"
 ) -> EquivalentPhoton:
     """The equivalent-photon response of an atom with a given photoabsorption cross section.
@@ -70,7 +70,7 @@ def equivalent_photon(
     source: Any
     if isinstance(photoabsorption, str):
         checks.one_of("photoabsorption", photoabsorption, ("xraydb", "hydrogenic"))
-        source = hydrogenic(target) if photoabsorption == "hydrogenic" else _elam(target)
+        source = hydrogenic_ion(target) if photoabsorption == "hydrogenic" else _elam(target)
     else:
         T, sigma = photoabsorption
         checks.increasing("photoabsorption[0]", T, "keV")

@@ -112,7 +112,7 @@ def _coulomb_factor(
     return jnp.exp(-2.0 * phase) / -jnp.expm1(-2.0 * jnp.pi * eta)
 
 
-def hydrogenic(
+def hydrogenic_ion(
     target: str, electrons: float = 1.0, last_n: int = NUMERICS.line_states
 ) -> Hydrogenic:
     """`electrons` 1s electrons, each in the field of the bare nucleus of `target`.
