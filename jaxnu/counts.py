@@ -1,6 +1,7 @@
 """Expected counts per bin: rate, smeared by the resolution, times the efficiency."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +21,25 @@ from jaxnu.responses.base import Response
 NUISANCES = ("background",)
 
 
-def _reconstructed_nodes(experiment: Experiment) -> tuple[Array, Array]:
-    """Reconstructed energies and weights × efficiency, one row per bin."""
+class _Reconstructed(NamedTuple):
+    """Nodes of reconstructed energy in all bins, weights × efficiency, and who owns each panel."""
+
+    E_keV: Float[Array, "panels order"]
+    kept: Float[Array, "panels order"]
+    owner: Float[Array, "bins panels"]  # 1 for the bin that a panel lies in
+
+
+def _reconstructed_nodes(experiment: Experiment) -> _Reconstructed:
+    """Panels between all bin edges and efficiency knots: smooth in each, and moving with them."""
     p = experiment.parameters
-    E, weight = panel_nodes(p.bin_edges_keV, experiment.numerics.bin_order)
+    bins = p.bin_edges_keV
+    knots = jnp.clip(p.threshold_keV + p.efficiency_offset_keV, bins[0], bins[-1])
+    edges = jnp.sort(jnp.concatenate([bins, knots]))
+    E, weight = panel_nodes(edges, experiment.numerics.bin_order)
     kept = selection_efficiency(E, p.threshold_keV, p.efficiency_offset_keV, p.efficiency)
-    return E, weight * kept
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    owner = (middle >= bins[:-1, None]) & (middle < bins[1:, None])
+    return _Reconstructed(E, weight * kept, owner.astype(float))
 
 
 def _transfer_edges(experiment: Experiment, response: Response) -> Float[Array, "edges"]:
@@ -53,9 +67,10 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
     if lines.shape[0]:
         T = jnp.concatenate([T, lines])
         events = jnp.concatenate([events, map_line_rates(p.source, response, channel, numerics)])
-    E, kept = _reconstructed_nodes(experiment)
-    smeared = gaussian(E[..., None] - T, energy_resolution(T, p.resolution_keV)) @ events
-    return p.exposure_kg_day * jnp.sum(kept * smeared, axis=-1)
+    nodes = _reconstructed_nodes(experiment)
+    width = energy_resolution(T, p.resolution_keV)
+    smeared = gaussian(nodes.E_keV[..., None] - T, width) @ events
+    return p.exposure_kg_day * nodes.owner @ jnp.sum(nodes.kept * smeared, axis=-1)
 
 
 def background_counts(experiment: Experiment) -> Float[Array, "bins"]:
@@ -67,7 +82,8 @@ def background_counts(experiment: Experiment) -> Float[Array, "bins"]:
     if experiment.background_has_efficiency:
         width = jnp.diff(p.bin_edges_keV)
     else:
-        width = jnp.sum(_reconstructed_nodes(experiment)[1], axis=-1)
+        nodes = _reconstructed_nodes(experiment)
+        width = nodes.owner @ jnp.sum(nodes.kept, axis=-1)
     return p.exposure_kg_day * p.background * width
 
 

@@ -104,7 +104,8 @@ def _map_cross_section(
         shells = scalar_cross_section(*pair, fraction, response, channel, numerics)
         return shells if by_shell else jnp.sum(shells)
 
-    return jax.lax.map(one, (T, E), batch_size=min(BATCH, T.shape[0]))
+    # checkpoint: a reverse pass evaluates a batch again instead of keeping all residuals
+    return jax.lax.map(jax.checkpoint(one), (T, E), batch_size=min(BATCH, T.shape[0]))
 
 
 @partial(jax.jit, static_argnames=("channel", "numerics"))

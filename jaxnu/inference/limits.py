@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.precision import require_x64
 from jaxnu.responses import response as make_response
 from jaxnu.responses.base import Response
+from jaxnu.settings import Numerics
 
 MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
 METHODS = ("profile",)
@@ -45,13 +47,14 @@ class LimitResult:
     nuisances: best-fit values, {"background": norm}.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
-        flux. gradient: d limit_mu_B/d parameters, a Parameters of the same shapes.
+        flux (an array counts as one parameter: a common factor). For the derivative in every
+        number use jax.grad of the limit, see `limit`.
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
     counts, background, signal: per bin; background at the best fit, signal at the limit.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
-    derivatives and gradient are None.
+    derivatives is None.
     """
 
     limit_mu_B: Any
@@ -60,7 +63,6 @@ class LimitResult:
     scan_mu2: Any
     scan_q: Any
     derivatives: dict[str, float] | None
-    gradient: Parameters | None
     status: str
     experiment: str
     title: str
@@ -92,12 +94,8 @@ class LimitResult:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and strings for JSON; the gradient is left out."""
-        plain = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "gradient"
-        }
+        """Plain numbers, lists and strings for JSON."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return jax.tree.map(
             lambda leaf: leaf if isinstance(leaf, str) else np.asarray(leaf).tolist(),
             {"limit_mu2": self.limit_mu2, **plain},
@@ -120,7 +118,8 @@ def limit(
     confidence_level: between 0.5 and 1.
     convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL).
     method: "profile".
-    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response.
+    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response:
+        jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
     Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
         did not converge.
     Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; asymptotic, so Δ is not calibrated by
@@ -177,18 +176,21 @@ def _limit(
     traced = checks.is_traced(experiment, response)
     check_parameters(experiment)
 
+    parameters, numerics = experiment.parameters, experiment.numerics
     if traced:
-        value, fit = _solve(experiment.parameters, experiment, response, delta, data)
-        accepted = fit.residual < experiment.numerics.fit_accepted
-        value, derivatives, gradient = jnp.where(accepted, value, jnp.nan), None, None
+        model = _binned_model(parameters, experiment, response, data)
+        value, fit = _fit(model, delta, numerics)
+        value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
+        derivatives = None
     else:
-        (value, fit), gradient = _solve_with_gradient(
-            experiment.parameters, experiment, response, delta, data
+        model, moved = _model_and_tangents(
+            parameters, _directions(parameters), experiment, response, data
         )
-        value, fit = float(value), jax.tree.map(np.asarray, fit)
-        _check_fit(experiment, fit)
-        derivatives = _logarithmic(experiment.parameters, gradient, value)
-    model = fit.model
+        value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
+        model, fit = jax.tree.map(np.asarray, (model, fit))
+        value = float(value)
+        _check_fit(experiment, model, fit)
+        derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
     return LimitResult(
         limit_mu_B=value,
         best_fit_mu2=fit.best[0] * MU2_UNIT,
@@ -196,7 +198,6 @@ def _limit(
         scan_mu2=fit.scan_x * MU2_UNIT,
         scan_q=fit.scan_q,
         derivatives=derivatives,
-        gradient=gradient,
         status="traced" if traced else "converged",
         experiment=experiment.name,
         title=experiment.title,
@@ -218,39 +219,89 @@ def _limit(
 class _Fit(NamedTuple):
     """What a limit leaves behind, in the units of BinnedModel."""
 
-    model: BinnedModel
     best: Float[Array, "2"]
     residual: Float[Array, ""]
     scan_x: Float[Array, "points"]
     scan_q: Float[Array, "points"]
 
 
-def _mu_limit(
-    parameters: Parameters, experiment: Experiment, response: Response, delta: float, data: str
-) -> tuple[Float[Array, ""], _Fit]:
-    """Limit on μ_ν [μ_B] as a function of the parameters."""
+def _binned_model(
+    parameters: Parameters, experiment: Experiment, response: Response, data: str
+) -> BinnedModel:
+    """The likelihood as a function of the parameters."""
     experiment = dataclasses.replace(experiment, parameters=parameters)
     signal, background = templates(experiment, response)
     counts = experiment.counts if data == "observed" else None
-    model = BinnedModel(
+    return BinnedModel(
         counts=background if counts is None else counts,
         signal=signal * MU2_UNIT,
         background=background,
         background_uncertainty=parameters.background_uncertainty,
         background_floating=experiment.background_floating,
     )
-    numerics = experiment.numerics
+
+
+def _mu_limit(
+    model: BinnedModel, delta: float, numerics: Numerics
+) -> tuple[Float[Array, ""], _Fit]:
+    """Limit on μ_ν [μ_B] as a function of the likelihood."""
     x, (best, residual) = upper_limit(model, delta, numerics)
     constant = jax.lax.stop_gradient((model, best, x))
     scan_x = jnp.linspace(0.0, 2.0 * constant[2], numerics.scan_points)
     scan_q = profile_ratio(scan_x, constant[1], constant[0], numerics)
-    return jnp.sqrt(x * MU2_UNIT), _Fit(model, best, residual, scan_x, scan_q)
+    return jnp.sqrt(x * MU2_UNIT), _Fit(best, residual, scan_x, scan_q)
 
 
-_solve = jax.jit(_mu_limit, static_argnames=("data",))
-_solve_with_gradient = jax.jit(
-    jax.value_and_grad(_mu_limit, has_aux=True), static_argnames=("data",)
-)
+# Two compiled programs, each with derivatives along a few directions, so that the second serves
+# every set of nodes. A limit under jax.grad compiles its own.
+@partial(jax.jit, static_argnames=("data",))
+def _model_and_tangents(
+    parameters: Parameters,
+    directions: Parameters,
+    experiment: Experiment,
+    response: Response,
+    data: str,
+) -> tuple[BinnedModel, BinnedModel]:
+    """The likelihood, and its derivatives along `directions` (stacked on a first axis)."""
+
+    def along(direction: Parameters) -> tuple[BinnedModel, BinnedModel]:
+        build = partial(_binned_model, experiment=experiment, response=response, data=data)
+        return jax.jvp(build, (parameters,), (direction,))
+
+    return jax.vmap(along, out_axes=(None, 0))(directions)
+
+
+@partial(jax.jit, static_argnames=("numerics",))
+def _fit_and_tangents(
+    model: BinnedModel, moved: BinnedModel, delta: float, numerics: Numerics
+) -> tuple[Float[Array, ""], Float[Array, "directions"], _Fit]:
+    """The limit, its derivatives along the `moved` directions, and the fit."""
+
+    def along(tangent: BinnedModel) -> tuple[Array, Array, _Fit]:
+        solve = partial(_mu_limit, delta=delta, numerics=numerics)
+        return jax.jvp(solve, (model,), (tangent,), has_aux=True)
+
+    return jax.vmap(along, out_axes=(None, 0, None))(moved)
+
+
+_fit = jax.jit(_mu_limit, static_argnames=("numerics",))
+
+
+def _directions(parameters: Parameters) -> Parameters:
+    """One direction for each of DERIVATIVES: the parameter itself, all others zero (Euler's sum).
+
+    The derivative along it is d/d ln of a common factor; of a source only the fluxes are scaled.
+    """
+    zero = jax.tree.map(np.zeros_like, jax.tree.map(np.asarray, parameters))
+    rows = []
+    for field in DERIVATIVES.values():
+        value = getattr(parameters, field)
+        if field == "source":
+            value = dataclasses.replace(
+                zero.source, density=value.density, line_flux=value.line_flux
+            )
+        rows.append(dataclasses.replace(zero, **{field: value}))
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
 
 
 def convergence(
@@ -259,24 +310,29 @@ def convergence(
     """Relative change of a limit when the nodes in T, E, Q and per bin are doubled."""
     if response is None:
         response = make_response(experiment.target)
-    finer = experiment.refined(2)
-    value, _ = _solve(finer.parameters, finer, response, result.delta, result.data)
+    parameters = experiment.parameters
+    model = _refined_model(parameters, experiment.refined(2), response, result.data)
+    still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), model)
+    value, _, _ = _fit_and_tangents(model, still, result.delta, experiment.numerics)
     return abs(float(value) / result.limit_mu_B - 1.0)
 
 
-def _check_fit(experiment: Experiment, fit: _Fit) -> None:
+_refined_model = jax.jit(_binned_model, static_argnames=("data",))
+
+
+def _check_fit(experiment: Experiment, model: BinnedModel, fit: _Fit) -> None:
     """Refuse templates from which no limit follows, and a fit that did not converge."""
-    signal, reached = fit.model.signal, fit.model.signal + fit.model.background > 0.0
+    signal, reached = model.signal, model.signal + model.background > 0.0
     if not signal.sum() > 0.0:
         raise InputError(
             f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
             "no limit follows; lower the threshold or move the bins below the kinematic end"
         )
-    unreachable = (fit.model.counts > 0.0) & ~reached
+    unreachable = (model.counts > 0.0) & ~reached
     if unreachable.any():
         at = int(np.argmax(unreachable))
         raise InputError(
-            f"{experiment.name}: counts[{at}] = {fit.model.counts[at]:g} where neither signal "
+            f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
             "nor background is expected; give a background above zero there or drop the bin"
         )
     if not fit.residual < experiment.numerics.fit_accepted:
@@ -286,19 +342,6 @@ def _check_fit(experiment: Experiment, fit: _Fit) -> None:
             f"1σ); last point μ² = {fit.best[0] * MU2_UNIT:.3g} μ_B², background norm "
             f"{fit.best[1]:.4g}; inspect counts and background for bins far apart"
         )
-
-
-def _logarithmic(parameters: Parameters, gradient: Parameters, value: float) -> dict[str, float]:
-    """d ln(limit)/d ln(parameter): for an array, of a common factor (Euler's sum p·∂)."""
-
-    def scaled(field: str) -> float:
-        p, g = getattr(parameters, field), getattr(gradient, field)
-        if field == "source":
-            p, g = (p.density, p.line_flux), (g.density, g.line_flux)
-        products = jax.tree.map(lambda a, b: jnp.sum(a * b), p, g)
-        return float(sum(jax.tree.leaves(products))) / value
-
-    return {name: scaled(field) for name, field in DERIVATIVES.items()}
 
 
 __all__ = ["LimitResult", "convergence", "limit", "sensitivity"]

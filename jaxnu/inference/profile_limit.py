@@ -60,7 +60,7 @@ def upper_limit(
     x_up, β̂̂, x̂, β̂ are found by search; they solve one system r = 0: q − Δ, ∂_β at x_up, ∂_β and
     (∂_x or x) at the best fit. A last Newton step z − J⁻¹ r(z; model) with z and J constant gives
     the last digits and, by the implicit function theorem, every derivative in the model.
-    The residual is the largest |r| left, in units of 1σ; NaN if the search failed.
+    The residual is the largest |r| before that step, in units of 1σ; NaN if the search failed.
     """
     constant = lax.stop_gradient(model)
     unit = constant.scale
@@ -68,34 +68,34 @@ def upper_limit(
     lowest = constant.deviance_half(best)
     interior = best[0] > 0.0
 
-    def excess(x: Array) -> tuple[Array, Array]:
-        value, gradient, _ = constant.expand(conditional_fit(x, constant, numerics))
-        return 2.0 * (value - lowest) - delta, 2.0 * gradient[0]  # envelope: ∂_β vanishes
+    def excess(x: Array) -> tuple[Array, Array, Array]:
+        theta = conditional_fit(x, constant, numerics)
+        value, gradient, _ = constant.expand(theta)
+        return 2.0 * (value - lowest) - delta, 2.0 * gradient[0], theta  # envelope: ∂_β vanishes
 
-    x_up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations)
-    up = conditional_fit(x_up, constant, numerics)
+    _, up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations)
 
-    def equations(model: BinnedModel, up: Array, hat: Array) -> tuple[Array, Array]:
-        """(r, J) in units of 1σ."""
-        value, gradient, hessian = jax.vmap(model.expand)(jnp.stack([up, hat]))
-        slope, curvature = unit * gradient, jnp.outer(unit, unit) * hessian
-        edge = jnp.where(interior, slope[1, 0], hat[0] / unit[0])
-        r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
-        zero = jnp.zeros(2)
-        edge_row = jnp.where(interior, curvature[1, 0], jnp.array([1.0, 0.0]))
-        J = [[2.0 * slope[0], -2.0 * slope[1]], [curvature[0, 1], zero], [zero, edge_row]]
-        return r, jnp.block([*J, [zero, curvature[1, 1]]])
-
-    r, J = equations(model, up, best)
+    value, gradient, hessian = jax.vmap(model.expand)(jnp.stack([up, best]))
+    slope, curvature = unit * gradient, jnp.outer(unit, unit) * hessian
+    edge = jnp.where(interior, slope[1, 0], 0.0)
+    r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
+    zero = jnp.zeros(2)
+    edge_row = jnp.where(interior, curvature[1, 0], jnp.array([1.0, 0.0]))
+    J = jnp.block(
+        [
+            [2.0 * slope[0], -2.0 * slope[1]],
+            [curvature[0, 1], zero],
+            [zero, edge_row],
+            [zero, curvature[1, 1]],
+        ]
+    )
     step = jnp.linalg.inv(lax.stop_gradient(J)) @ r
-    up, hat = up - unit * step[:2], best - unit * step[2:]
 
-    left = jnp.abs(equations(constant, lax.stop_gradient(up), lax.stop_gradient(hat))[0])
-    slope = unit[0] * constant.expand(best)[1][0]
     # on the boundary −ln L must not fall towards x > 0
-    inward = jnp.where(interior, 0.0, jnp.maximum(-slope, 0.0))
-    residual = jnp.where(converged, jnp.maximum(jnp.max(left), inward), jnp.nan)
-    return up[0], (hat, residual)
+    inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
+    residual = lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(r)), inward))
+    residual = jnp.where(converged, residual, jnp.nan)
+    return (up - unit * step[:2])[0], (best - unit * step[2:], residual)
 
 
 def profile_ratio(
