@@ -14,7 +14,7 @@ class Numerics:
     q_order: int = 16  # 12 × 16 nodes: hydrogenic responses to 1e-12 from threshold to 100 I
     energy_order: int = 8  # nodes in E per panel of a spectrum: 1e-6 of a rate
     transfer_order: int = 8  # nodes in T per panel: one panel is about two resolution widths
-    bin_order: int = 12  # nodes in reconstructed energy per bin: 3e-7 with a knot of the efficiency in it
+    bin_order: int = 12  # nodes in reconstructed energy per bin: 3e-7 beside a kink of ε''
     line_states: int = 60  # bound states kept in a Rydberg series; the rest is ~1/(2n²) of it
     fit_iterations: int = 200  # L-BFGS needs 5 to 30 for up to ten parameters
     fit_tolerance: float = 1e-5  # gradient in units of 1σ; two Newton steps square it twice

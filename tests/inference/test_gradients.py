@@ -12,8 +12,8 @@ from jaxnu import limit, load_experiment, response, sensitivity
 METHODS = {"observed": limit, "Asimov": sensitivity}  # of XENONnT and of GEMMA
 
 
-# The efficiency is C¹ at its knots: steps that carry no node of a bin, a hundredth of its width from
-# its ends, over one.
+# The efficiency is C¹ at its knots: steps that carry no node of a bin, which begin a hundredth of
+# its width from its ends, over one.
 STEP_keV = {"observed": 0.004, "Asimov": 0.0015}
 # name: field, index (None: all alike), step in units of the value there (None: STEP_keV)
 DIRECTIONS = {
