@@ -24,10 +24,12 @@ ROOT = Path(jaxnu.__file__).parent
 # ---- every public function under eager, jit, vmap, grad ------------------------------------------
 
 
+EXPERIMENT = jaxnu.load_experiment("xenonnt-sr0")  # a file is read outside of jit
+
+
 def xenonnt(exposure):
-    experiment = jaxnu.load_experiment("xenonnt-sr0")
-    parameters = dataclasses.replace(experiment.parameters, exposure_kg_day=exposure)
-    return experiment.replace(parameters=parameters)
+    parameters = dataclasses.replace(EXPERIMENT.parameters, exposure_kg_day=exposure)
+    return EXPERIMENT.replace(parameters=parameters)
 
 
 def hydrogenic():
@@ -128,8 +130,7 @@ def test_jit_and_gradient_of_a_limit(name, agree):
 
 @pytest.mark.slow
 def test_convergence_of_a_limit():
-    experiment = jaxnu.load_experiment("xenonnt-sr0")
-    change = jaxnu.convergence(jaxnu.limit(experiment), experiment)
+    change = jaxnu.convergence(jaxnu.limit(EXPERIMENT), EXPERIMENT)
     print(f"XENONnT, nodes doubled: the limit changes by {change:.1e}")
     assert change < 1e-3
 

@@ -8,7 +8,8 @@ from scipy.stats import chi2, norm
 
 from jaxnu import FitError, InputError, limit, load_experiment, response, sensitivity
 from jaxnu.counts import expected_counts
-from jaxnu.inference.limits import statistic_threshold
+from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.limits import _check_fit, _Fit, statistic_threshold
 
 # XENONnT in 0.5-keV bins, 90%, one floating norm: an independent fit, in 1e-12 μ_B
 QUOTED = {
@@ -119,12 +120,25 @@ def test_gemma_forecast(agree):
     assert result.data == "Asimov" and result.best_fit_mu2 == 0.0
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_cut_short_fails(xenonnt, stepping):
     numerics = dataclasses.replace(xenonnt.numerics, fit_iterations=1, root_iterations=1)
     with pytest.raises(FitError, match="did not converge") as failure:
         limit(xenonnt.replace(numerics=numerics), stepping)
     print(failure.value)
     assert len(str(failure.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("residual", [1e-3, float("nan")])
+def test_what_a_fit_leaves_decides(xenonnt, xenon_templates, residual):
+    signal, background = xenon_templates
+    model = BinnedModel(np.asarray(xenonnt.counts), signal, background, np.ones(()), True)
+    left = _Fit(model, np.array([0.0, 1.0]), np.array(residual), np.zeros(1), np.zeros(1))
+    with pytest.raises(FitError, match="did not converge") as failure:
+        _check_fit(xenonnt, left)
+    print(failure.value)
+    assert len(str(failure.value).splitlines()) == 1
+    _check_fit(xenonnt, left._replace(residual=np.array(1e-10)))
 
 
 def test_counts_where_nothing_is_expected_are_refused(xenonnt, stepping):

@@ -96,3 +96,13 @@ def test_boundary_is_reached_exactly():
     )  # fmt: skip
     _, (best, residual) = search(low)
     assert float(best[0]) == 0.0 and float(residual) < 1e-8
+
+
+def test_a_search_that_is_cut_short_leaves_a_residual():
+    numerics = dataclasses.replace(NUMERICS, fit_iterations=1, root_iterations=1)
+    model = BinnedModel(
+        jnp.asarray(COUNTS), jnp.asarray(SIGNAL), jnp.asarray(BACKGROUND), jnp.asarray(1.0), True
+    )
+    _, (_, residual) = jax.jit(lambda m: upper_limit(m, DELTA, numerics))(model)
+    print(f"residual after one iteration: {float(residual):.2g}")
+    assert not float(residual) < NUMERICS.fit_accepted
