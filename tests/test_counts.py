@@ -125,7 +125,7 @@ EDGE = np.zeros(59)
 EDGE[0] = 1.0
 KNOT = np.zeros(19)
 KNOT[3] = 1.0
-# the efficiency is C¹ at its knots: steps that carry no node, 5 eV from a bin's end, over one
+# panels follow the knots of the efficiency, so any small step will do
 STEP_keV = 0.004
 DIRECTIONS = {
     "threshold_keV": (1.0, STEP_keV),

@@ -133,9 +133,9 @@ def test_a_fit_that_is_cut_short_fails(xenonnt, stepping):
 def test_what_a_fit_leaves_decides(xenonnt, xenon_templates, residual):
     signal, background = xenon_templates
     model = BinnedModel(np.asarray(xenonnt.counts), signal, background, np.ones(()), True)
-    left = _Fit(model, np.array([0.0, 1.0]), np.array(residual), np.zeros(1), np.zeros(1))
+    left = _Fit(np.array([0.0, 1.0]), np.array(residual), np.zeros(1), np.zeros(1))
     with pytest.raises(FitError, match="did not converge") as failure:
-        _check_fit(xenonnt, left)
+        _check_fit(xenonnt, model, left)
     print(failure.value)
     assert len(str(failure.value).splitlines()) == 1
     _check_fit(xenonnt, left._replace(residual=np.array(1e-10)))
