@@ -138,7 +138,7 @@ def test_what_a_fit_leaves_decides(xenonnt, xenon_templates, residual):
         _check_fit(xenonnt, model, left)
     print(failure.value)
     assert len(str(failure.value).splitlines()) == 1
-    _check_fit(xenonnt, left._replace(residual=np.array(1e-10)))
+    _check_fit(xenonnt, model, left._replace(residual=np.array(1e-10)))
 
 
 def test_counts_where_nothing_is_expected_are_refused(xenonnt, stepping):
