@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -306,6 +307,12 @@ def _parse(file: str, text: str) -> dict[str, Any]:
         raise InputError(f"{file} is not valid TOML: {why}; correct the file there") from None
 
 
+def _loaded(name: str, file: str, text: str) -> Experiment:
+    """The experiment as constants, inside a jitted function too."""
+    with jax.ensure_compile_time_eval():
+        return _read(name, file, text)
+
+
 def _read(name: str, file: str, text: str) -> Experiment:
     top = _Table(file, "", _parse(file, text), SECTIONS)
     title = top.text("title", "one line that names the experiment")
@@ -401,7 +408,7 @@ def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
     shipped = _catalogue()
     key = os.fspath(name_or_path)
     if key in shipped:
-        return _read(key, f"{key}.toml", shipped[key].read_text(encoding="utf-8"))
+        return _loaded(key, f"{key}.toml", shipped[key].read_text(encoding="utf-8"))
     path = Path(key)
     if not path.is_file():
         with _located(f"{key!r} is not a file and not a shipped experiment: "):
@@ -411,7 +418,7 @@ def load_experiment(name_or_path: str | os.PathLike[str]) -> Experiment:
     except (OSError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"{key} cannot be read: {why}; give a TOML file in UTF-8") from None
-    return _read(path.name.removesuffix(".toml"), key, text)
+    return _loaded(path.name.removesuffix(".toml"), key, text)
 
 
 def describe(name: str | os.PathLike[str]) -> str:

@@ -76,10 +76,11 @@ SURVIVAL = (0.547, 0.544, 0.540, 0.525, 0.504)
 
 COMPONENTS = tuple(SOLAR_FLUXES["GS98"])
 
-# Fine towards E = 0, where a bound electron's response turns on over Q ~ 2E; wide above.
+# Fine towards E = 0, where a bound electron's response turns on over Q ~ 2E; wide above. The knots
+# of P_ee are edges, because the weak rate has a kink there.
 PANEL_EDGES_keV = (
-    0.0, 4.0, 12.0, 30.0, 60.0, 110.0, 200.0, 300.0, 600.0, 850.0, 1400.0,
-    2500.0, 4000.0, 7000.0, 10000.0, 16000.0,
+    0.0, 4.0, 12.0, 30.0, 60.0, 110.0, 200.0, 600.0, 2500.0, 4000.0, 7000.0, 10000.0, 16000.0,
+    *SURVIVAL_keV,
 )  # fmt: skip
 # Distances from an end point: φ falls like p there, then like e^{−2παZ/p}. Far up, the
 # electron is fast until the last MeV.

@@ -187,8 +187,8 @@ MISTAKES = {
     "zero exposure": ('"1.5 kg yr"', '"0 kg yr"', ["target.exposure", "0 kg d"]),
     "negative exposure": ('"1.5 kg yr"', '"-1.5 kg yr"', ["target.exposure", "-547.875 kg d"]),
     "infinite exposure": ('"1.5 kg yr"', '"1e999 kg yr"', ["target.exposure", "inf"]),
-    "unknown element": ('"Ge"', '"ge"', ["target.element", "'ge'", '"Ge"']),
-    "too heavy": ('"Ge"', '"U"', ["target.element", "'U'", "H to W"]),
+    "unknown element": ('"Ge"', '"ge"', ["target.element", "'ge'", "'Ge'"]),
+    "too heavy": ('"Ge"', '"Pu"', ["target.element", "'Pu'", "H to U"]),
     "negative resolution": ('"50 eV"', '"-50 eV"', ["detector.resolution.constant", "-0.05 keV"]),
     "no resolution": (
         'constant = "50 eV"\nsqrt = "0.03 keV"\n',
