@@ -23,7 +23,14 @@ def is_traced(*trees: Any) -> bool:
 
 
 def number_range(
-    name: str, value: Any, low: float, high: float, unit: str, remedy: str, *, open_low: bool = False
+    name: str,
+    value: Any,
+    low: float,
+    high: float,
+    unit: str,
+    remedy: str,
+    *,
+    open_low: bool = False,
 ) -> None:
     """Refuse a number or array that is not finite or has an element outside [low, high]."""
     if is_traced(value):

@@ -1,6 +1,10 @@
-"""float64 for every result: imported first by each module that makes jax arrays."""
+"""float64 for every result, and the cache of compiled programs.
+
+Imported first by each module that makes jax arrays.
+"""
 
 import os
+from pathlib import Path
 
 import jax
 
@@ -18,3 +22,22 @@ def require_x64(function: str) -> None:
             "jax_enable_x64=False); remedy: unset JAXNU_ENABLE_X64 or call "
             "jax.config.update('jax_enable_x64', True)"
         )
+
+
+def cache_folder() -> Path:
+    """jaxnu's cache: $JAXNU_CACHE_DIR, or jaxnu/ in $XDG_CACHE_HOME, or in ~/.cache."""
+    if own := os.environ.get("JAXNU_CACHE_DIR"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxnu"
+
+
+def enable_compilation_cache() -> Path:
+    """Keep compiled programs in the user's cache folder for the next process; returns the folder.
+
+    The command line does this by itself; a library user calls it once, before the first result.
+    """
+    folder = cache_folder() / "compiled"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    return folder

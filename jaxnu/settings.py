@@ -14,11 +14,13 @@ class Numerics:
     q_order: int = 16  # 12 × 16 nodes: hydrogenic responses to 1e-12 from threshold to 100 I
     energy_order: int = 8  # nodes in E per panel of a spectrum: 1e-6 of a rate
     transfer_order: int = 8  # nodes in T per panel: one panel is about two resolution widths
-    bin_order: int = 8  # nodes in reconstructed energy per bin: the efficiency is smooth in a bin
+    bin_order: int = 6  # nodes in reconstructed energy per panel: a bin, cut at efficiency knots
     line_states: int = 60  # bound states kept in a Rydberg series; the rest is ~1/(2n²) of it
-    fit_iterations: int = 200  # L-BFGS reaches 1e-10 in 10 to 30 for up to ten parameters
-    fit_tolerance: float = 1e-8  # gradient norm over its scale; the Newton step squares it
-    root_iterations: int = 100  # bracketing steps; safeguarded Newton needs about 8
+    fit_iterations: int = 200  # L-BFGS needs 5 to 30 for up to ten parameters
+    fit_tolerance: float = 1e-5  # gradient in units of 1σ; a Newton step squares it
+    fit_accepted: float = 1e-6  # largest residual, in units of 1σ; a Newton step then squares it
+    root_iterations: int = 60  # safeguarded Newton needs about 8
+    scan_points: int = 61  # values of μ² at which the test statistic is reported
 
     def refined(self, factor: int = 2) -> "Numerics":
         """The same settings with every quadrature `factor` times denser."""

@@ -1,11 +1,15 @@
 """A neutrino flux at the detector: a density on Gauss–Legendre nodes plus lines."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from jaxnu import checks, precision
+from jaxnu.errors import InputError
 from jaxnu.numerics.quadrature import (
     legendre_coefficients,
     legendre_values,
@@ -42,7 +46,11 @@ class Spectrum:
     def nodes_above(
         self, E_min_keV: Float[Array, ""], order: int
     ) -> tuple[Float[Array, "panels order"], Float[Array, "panels order"]]:
-        """Energies and weights with ∫_{E_min} f φ dE ≈ Σ weight·f(E), exact in the end point."""
+        """Energies and weights with ∫_{E_min} f φ dE ≈ Σ weight·f(E), exact in the end point.
+
+        Panels wholly below E_min have zero weights; their nodes are moved above E_min, so that
+        f is never asked for a value, or a derivative, where it is not defined.
+        """
         low = jnp.clip(E_min_keV, self.edges_keV[:-1], self.edges_keV[1:])
         high = self.edges_keV[1:]
         unit_nodes, unit_weights = panel_nodes(jnp.array([0.0, 1.0]), order)
@@ -52,6 +60,9 @@ class Spectrum:
         )[:, None]
         basis = legendre_values(x, self.density.shape[-1])
         density = jnp.einsum("pkl,pl->pk", basis, legendre_coefficients(self.density))
+        width = (self.edges_keV[1:] - self.edges_keV[:-1])[:, None]
+        outside = (high <= low)[:, None]
+        E = jnp.where(outside, E_min_keV + width * unit_nodes, E)
         return E, density * (high - low)[:, None] * unit_weights
 
     def at(self, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -84,3 +95,135 @@ class Spectrum:
     def scaled(self, factor: Float[Array, ""]) -> "Spectrum":
         """The same spectrum with every flux multiplied by `factor`."""
         return replace(self, density=factor * self.density, line_flux=factor * self.line_flux)
+
+
+ENERGY_MAX_keV = 1e6  # 1 GeV: no source here goes beyond, and an energy in eV often does
+FLUX_MAX = 1e30
+
+
+def check_order(order: int) -> None:
+    """Refuse a number of nodes per panel that is not a whole number from 2 to 64."""
+    if isinstance(order, bool) or not isinstance(order, int | np.integer):
+        raise InputError(f"order = {order!r} is not a whole number in [2, 64]; nodes per panel")
+    checks.number_range("order", order, 2, 64, "", "nodes per panel")
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Shape of a number, list or array, traced or not."""
+    return jnp.asarray(value, float).shape
+
+
+def check_scalar(name: str, value: Any, low: float, high: float, unit: str, remedy: str) -> None:
+    """`checks.number_range` for one number: an array would broadcast against the panels."""
+    checks.number_range(name, value, low, high, unit, remedy)
+    if _shape(value) != ():
+        raise InputError(
+            f"{name} has shape {_shape(value)}, not one number; use jax.vmap for several"
+        )
+
+
+def _check_lines(E_keV: Any, flux: Any, E_name: str, flux_name: str) -> None:
+    checks.number_range(
+        E_name, E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV", open_low=True
+    )
+    checks.number_range(flux_name, flux, 0.0, FLUX_MAX, "1/(cm² s)", "a flux is not negative")
+    if _shape(E_keV) != _shape(flux) or len(_shape(E_keV)) > 1:
+        raise InputError(
+            f"{flux_name} has shape {_shape(flux)} and {E_name} {_shape(E_keV)}; "
+            "give one flux per line"
+        )
+
+
+def line(E_keV: Any, flux_per_cm2_s: Any, antineutrino: bool = False) -> Spectrum:
+    """One or several monoenergetic lines, P_ee = 1.
+
+    Args:
+        E_keV: energy, scalar or shape (lines,), keV.
+        flux_per_cm2_s: flux, same shape, 1/(cm² s).
+        antineutrino: whether they are antineutrinos.
+
+    Returns:
+        Spectrum with lines only (one empty panel below the highest). Differentiable in both.
+
+    Raises:
+        InputError: for energies outside (0, 1 GeV], a negative flux or shapes that differ.
+    """
+    precision.require_x64("line")
+    _check_lines(E_keV, flux_per_cm2_s, "E_keV", "flux_per_cm2_s")
+    lines_keV = jnp.atleast_1d(jnp.asarray(E_keV, float))
+    if lines_keV.size == 0:
+        raise InputError("E_keV is empty; give at least one line")
+    return Spectrum(
+        edges_keV=jnp.stack([jnp.zeros(()), jnp.max(lines_keV)]),
+        density=jnp.zeros((1, 2)),
+        lines_keV=lines_keV,
+        line_flux=jnp.atleast_1d(jnp.asarray(flux_per_cm2_s, float)),
+        survival_keV=jnp.array([0.0, 1.0]),
+        survival=jnp.ones(2),
+        name="line",
+        antineutrino=antineutrino,
+    )
+
+
+def tabulated(
+    E_keV: Any,
+    density: Any,
+    *,
+    lines_keV: Any = (),
+    line_flux: Any = (),
+    survival_keV: Any = (0.0, 1.0),
+    survival: Any = (1.0, 1.0),
+    name: str = "tabulated",
+    antineutrino: bool = False,
+) -> Spectrum:
+    """A spectrum given as a table, linear in E between its points and zero outside.
+
+    Args:
+        E_keV: energies, shape (points,), increasing, keV; each is a panel edge.
+        density: φ there, shape (points,), 1/(cm² s keV).
+        lines_keV, line_flux: lines, shape (lines,), keV and 1/(cm² s).
+        survival_keV, survival: P_ee at given energies, shape (knots,); default 1.
+        name: label.
+        antineutrino: whether they are antineutrinos.
+
+    Returns:
+        Spectrum with two nodes per panel, which hold a linear function exactly.
+        Differentiable in density, line_flux and survival.
+
+    Raises:
+        InputError: for fewer than two points, shapes that differ, energies that do not
+            increase, a negative density, or a P_ee outside [0, 1].
+    """
+    precision.require_x64("tabulated")
+    checks.number_range("E_keV", E_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV")
+    checks.number_range(
+        "density", density, 0.0, FLUX_MAX, "1/(cm² s keV)", "a density is not negative"
+    )
+    checks.number_range(
+        "survival_keV", survival_keV, 0.0, ENERGY_MAX_keV, "keV", "give neutrino energies in keV"
+    )
+    checks.number_range("survival", survival, 0.0, 1.0, "", "P_ee is a probability")
+    for a, b, pair in (
+        (E_keV, density, "E_keV and density"),
+        (survival_keV, survival, "survival_keV and survival"),
+    ):
+        shape = _shape(a)
+        if len(shape) != 1 or shape != _shape(b) or shape[0] < 2:
+            raise InputError(
+                f"{pair} have shapes {shape} and {_shape(b)}; "
+                "give two lists of the same length, 2 or more"
+            )
+    checks.increasing("E_keV", E_keV, "keV")
+    checks.increasing("survival_keV", survival_keV, "keV")
+    _check_lines(lines_keV, line_flux, "lines_keV", "line_flux")
+    edges = jnp.asarray(E_keV, float)
+    return Spectrum(
+        edges_keV=edges,
+        density=jnp.interp(panel_nodes(edges, 2)[0], edges, jnp.asarray(density, float)),
+        lines_keV=jnp.asarray(lines_keV, float),
+        line_flux=jnp.asarray(line_flux, float),
+        survival_keV=jnp.asarray(survival_keV, float),
+        survival=jnp.asarray(survival, float),
+        name=name,
+        antineutrino=antineutrino,
+    )

@@ -1,7 +1,8 @@
 """Composite Gauss–Legendre quadrature and Legendre interpolation on panels."""
 
-from functools import cache
+from functools import cache, partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -29,12 +30,27 @@ def panel_nodes(
     return middle[:, None] + half[:, None] * x, half[:, None] * w
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def legendre_values(x: Float[Array, "..."], order: int) -> Float[Array, "... order"]:
-    """P_0(x) … P_{order−1}(x) by the three-term recurrence, (l+1)P_{l+1} = (2l+1)xP_l − lP_{l−1}."""
+    """P_0(x) … P_{order−1}(x), by (l+1) P_{l+1} = (2l+1) x P_l − l P_{l−1}."""
     values = [jnp.ones_like(x), x]
     for l in range(1, order - 1):
         values.append(((2 * l + 1) * x * values[l] - l * values[l - 1]) / (l + 1))
     return jnp.stack(values[:order], axis=-1)
+
+
+@legendre_values.defjvp
+def _legendre_values_jvp(order: int, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    # P_l' = Σ D_lk P_k: the recurrence itself is never differentiated
+    values = legendre_values(primals[0], order)
+    return values, values @ _legendre_derivative(order).T * tangents[0][..., None]
+
+
+@cache
+def _legendre_derivative(order: int) -> np.ndarray:
+    """D with P_l' = Σ_k D_lk P_k."""
+    l, k = np.ogrid[:order, :order]
+    return np.where((k < l) & ((l - k) % 2 == 1), 2.0 * k + 1.0, 0.0)
 
 
 @cache

@@ -1,0 +1,383 @@
+"""The command line: reads arguments, calls the library, prints and writes results."""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jaxnu._version import __version__
+from jaxnu.errors import FitError, InputError
+
+if TYPE_CHECKING:
+    from jaxnu.experiments import Experiment
+    from jaxnu.inference import LimitResult
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"jaxnu: error: {message}; see '{self.prog} --help'\n")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 1e-11") from None
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 2 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 2 to 1000000")
+    return int(text)
+
+
+def _compile_quickly() -> None:
+    """Ask XLA for little optimisation, before jax is imported, unless the user chose a level.
+
+    A command runs each program once: half the compile time buys a tenth of a second of run time.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_optimization_level" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    """Say on stderr what is being done and how long it took."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    start = time.perf_counter()
+    with console.status(f"{text} …"):
+        yield
+    console.print(f"jaxnu: {text}: {time.perf_counter() - start:.1f} s", style="dim")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="jaxnu",
+        description="Neutrino magnetic-moment scattering on atoms: cross sections, rates, limits.",
+        epilog="A first limit: jaxnu limit xenonnt-sr0. Errors exit with 2 (bad input) or 1 "
+        "(a fit that failed).",
+    )
+    parser.add_argument("--version", action="version", version=f"jaxnu {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., None], summary: str, text: str) -> _Parser:
+        sub = commands.add_parser(
+            name, help=summary, description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(run=run)
+        return sub
+
+    for name, run, what in (
+        ("limit", _run_limit, "upper limit on mu_nu from measured counts"),
+        ("forecast", _run_limit, "expected upper limit on mu_nu (Asimov data, no signal)"),
+    ):
+        sub = command(
+            name, run, what,
+            f"Prints the {what}, best fit, background and derivatives, and\n"
+            f"writes {name}-EXPERIMENT.json and .png.\n\n"
+            f"  jaxnu {name} {'xenonnt-sr0' if name == 'limit' else 'gemma'}\n"
+            f"  jaxnu {name} my.toml --response free --convention one-sided --out results\n\n"
+            "Conventions (90%): two-sided, q = 2.706; one-sided, q = 1.642; q is minus twice the\n"
+            "logarithm of the profile likelihood ratio, mu_nu^2 >= 0. Derivatives are\n"
+            "d ln(limit)/d ln(parameter), exact, from the same fit.",
+        )  # fmt: skip
+        sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
+        _response_argument(sub, several=False)
+        sub.add_argument("--confidence-level", type=_number, default=0.90, metavar="CL",
+                         help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+        sub.add_argument("--convention", default="two-sided", help="two-sided (default), one-sided")
+        sub.add_argument("--threshold-keV", type=_number, metavar="T",
+                         help="move the efficiency curve to this threshold")  # fmt: skip
+        sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
+                         help="folder for the files, made if need be (default: here)")  # fmt: skip
+        sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+
+    sub = command(
+        "rate", _run_rate, "signal rate dR/dT of an experiment's source and target",
+        "Prints dR/dT in 1/(kg keV d), before the detector.\n\n"
+        "  jaxnu rate xenonnt-sr0 --mu 1e-11 --response free --response stepping --plot rate.png",
+    )  # fmt: skip
+    sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
+    _response_argument(sub, several=True)
+    _grid_arguments(sub, 0.1, 30.0)
+
+    sub = command(
+        "cross-section", _run_cross_section, "dsigma/dT on one atom, per shell",
+        "Prints dsigma/dT in cm^2/keV per atom; the CSV has a column for every shell.\n\n"
+        "  jaxnu cross-section --target Ge --energy-keV 1000 --response stepping --response free "
+        "\\\n      --plot out.png --csv out.csv",
+    )  # fmt: skip
+    sub.add_argument("--target", required=True, help="element symbol, such as Ge")
+    sub.add_argument("--energy-keV", type=_number, required=True, help="neutrino energy")
+    _response_argument(sub, several=True)
+    _grid_arguments(sub, 0.01, None)
+    sub.add_argument("--flavor", default="nu_e", help="nu_e, antinu_e, nu_mu, … (weak channel)")
+
+    sub = command(
+        "experiments", _run_experiments, "list or show the shipped experiments",
+        "  jaxnu experiments                    list names, titles and sources\n"
+        "  jaxnu experiments show xenonnt-sr0   everything about one",
+    )  # fmt: skip
+    sub.add_argument("action", nargs="?", choices=["list", "show"], default="list")
+    sub.add_argument("name", nargs="?", help="a shipped name or a TOML file")
+
+    command("cite", _run_cite, "what to cite, as BibTeX", "Prints BibTeX of methods and data used.")
+    return parser
+
+
+def _response_argument(sub: argparse.ArgumentParser, several: bool) -> None:
+    text = "atomic model: stepping (default), free, hydrogenic, equivalent-photon"
+    if several:
+        sub.add_argument("--response", action="append", metavar="MODEL", help=f"{text}; repeatable")
+    else:
+        sub.add_argument("--response", default="stepping", metavar="MODEL", help=text)
+
+
+def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None) -> None:
+    upper = "the neutrino energy" if high is None else f"{high:g}"
+    sub.add_argument("--mu", type=_number, default=1e-11, help="mu_nu in mu_B (default 1e-11)")
+    sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
+    sub.add_argument("--T-min-keV", type=_number, default=low, help=f"default {low:g}")
+    sub.add_argument("--T-max-keV", type=_number, default=high, help=f"default {upper}")
+    sub.add_argument("--points", type=_count, default=200, help="logarithmic grid (default 200)")
+    sub.add_argument("--plot", type=Path, metavar="PNG", help="write a picture")
+    sub.add_argument("--csv", type=Path, metavar="CSV", help="write the table")
+
+
+def _run_limit(arguments: argparse.Namespace) -> None:
+    from jaxnu.files import write_text
+    from jaxnu.inference import convergence, limit, sensitivity
+    from jaxnu.plot import plot_limit
+    from jaxnu.responses import response
+
+    with _step(f"reading {arguments.experiment}"):
+        experiment = _experiment(arguments)
+        atom = response(experiment.target, arguments.response)
+    _make_folder(arguments.out)  # before the work, not after it
+    options = {
+        "confidence_level": arguments.confidence_level,
+        "convention": arguments.convention,
+    }
+    find = limit if arguments.command == "limit" else sensitivity
+    with _step("signal, fit and derivatives (compiled on the first run)"):
+        result = find(experiment, atom, **options)
+    with _step("the same with doubled nodes in T, E and Q"):
+        change = convergence(result, experiment, atom)
+    base = f"{arguments.command}-{experiment.name}"
+    text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
+    with _step(f"writing {arguments.out / base}.json and .png"):
+        plot_limit(result, arguments.out / f"{base}.png")
+        write_text(arguments.out / f"{base}.json", text + "\n")
+    print(text if arguments.json else _limit_report(result, experiment, change))
+
+
+def _experiment(arguments: argparse.Namespace) -> "Experiment":
+    from jaxnu import enable_compilation_cache, load_experiment
+
+    enable_compilation_cache()
+    experiment = load_experiment(arguments.experiment)
+    threshold = getattr(arguments, "threshold_keV", None)
+    return experiment if threshold is None else experiment.replace(threshold_keV=threshold)
+
+
+def _limit_report(result: "LimitResult", experiment: "Experiment", change: float) -> str:
+    import numpy as np
+
+    p = experiment.parameters
+    derivatives = result.derivatives or {}
+    moving = (
+        "counts, bins and background shape stay fixed"
+        if result.data == "observed"
+        else "the expected data move with the parameter"
+    )
+    best = result.best_fit_mu2
+    norm = "floating" if experiment.background_floating else "constrained"
+    events = float(np.sum(result.background))
+    lines = [
+        result.title,
+        f"  limit          mu_nu < {result.limit_mu_B:.4g} mu_B at "
+        f"{100 * result.confidence_level:g}% CL",
+        f"  convention     profile likelihood, {result.convention}, q = {result.delta:.3f}",
+        f"  atomic model   {result.response} ({result.target})",
+        f"  data           {result.data}, {float(np.sum(result.counts)):.6g} events",
+        f"  best fit       mu_nu^2 = {best:.3g} mu_B^2" + (" (the boundary)" if best == 0 else ""),
+        f"  background     {events:.6g} events, {norm} norm fitted to "
+        f"{result.nuisances['background']:.4f}",
+        f"  signal         {float(np.sum(result.signal)):.4g} events at the limit",
+        f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
+        *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
+        f"                 threshold {float(p.threshold_keV):.4g} keV: half of the largest "
+        "efficiency",
+        f"  convergence    {change:.1e} relative change with doubled nodes in T, E and Q",
+    ]
+    reference = dict(experiment.reference)
+    if "published_limit" in reference:
+        lines.append(f"  published      {reference['published_limit']}")
+    lines.append(f"  source         {reference['citation']}")
+    return "\n".join(lines)
+
+
+def _run_rate(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from jaxnu.rates import rate
+    from jaxnu.responses import response
+
+    with _step(f"reading {arguments.experiment}"):
+        experiment = _experiment(arguments)
+    T = _grid(arguments, arguments.T_max_keV)
+    _check_mu(arguments.mu)
+    source, curves = experiment.parameters.source, {}
+    for model in arguments.response or ["stepping"]:
+        atom = response(experiment.target, model)
+        with _step(f"rate, {model}"):
+            value = rate(T, source, atom, arguments.mu**2, arguments.channel)
+        curves[model] = np.asarray(value)
+    title = f"{source.name} on {experiment.target}, {_channel(arguments)}"
+    _report(arguments, T, curves, curves, "dR/dT [1/(kg keV d)]", title)
+
+
+def _run_cross_section(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from jaxnu import enable_compilation_cache
+    from jaxnu.cross_sections import cross_section
+    from jaxnu.responses import response
+
+    enable_compilation_cache()
+    E = arguments.energy_keV
+    T = _grid(arguments, arguments.T_max_keV or 0.999 * E)
+    totals, columns = {}, {}
+    for model in arguments.response or ["stepping"]:
+        atom = response(arguments.target, model)
+        with _step(f"cross section, {model}"):
+            shells = np.asarray(
+                cross_section(
+                    T, E, atom, arguments.mu, arguments.channel, flavor=arguments.flavor,
+                    by_shell=True,
+                )
+            )  # fmt: skip
+        totals[model] = columns[model] = shells.sum(axis=-1)
+        columns |= {f"{model}:{label}": shells[:, i] for i, label in enumerate(atom.labels)}
+    title = f"{E:g} keV neutrino on {arguments.target}, {_channel(arguments)}"
+    _report(arguments, T, totals, columns, "dsigma/dT [cm^2/keV per atom]", title)
+
+
+def _grid(arguments: argparse.Namespace, high: float) -> Any:
+    import numpy as np
+
+    low = arguments.T_min_keV
+    if not 0.0 < low < high < 1e9:
+        raise InputError(
+            f"T-min-keV = {low:g}, T-max-keV = {high:g} keV is not a range of energy transfers; "
+            "give 0 < T-min-keV < T-max-keV, below the neutrino energy, in keV"
+        )
+    return np.geomspace(low, high, arguments.points)
+
+
+def _check_mu(mu: float) -> None:
+    from jaxnu import checks
+
+    checks.magnetic_moment("mu", mu)
+
+
+def _channel(arguments: argparse.Namespace) -> str:
+    if arguments.channel == "magnetic":
+        return f"mu_nu = {arguments.mu:g} mu_B"
+    return arguments.channel
+
+
+def _report(
+    arguments: argparse.Namespace,
+    T: Any,
+    curves: dict[str, Any],
+    columns: dict[str, Any],
+    quantity: str,
+    title: str,
+) -> None:
+    """Write the picture and the table that were asked for; print a table of at most 20 rows."""
+    import numpy as np
+
+    if arguments.plot:
+        from jaxnu.plot import plot_curves
+
+        plot_curves(T, curves, "energy transfer T [keV]", quantity, title, arguments.plot)
+    if arguments.csv:
+        from jaxnu.files import write_text
+
+        table = np.column_stack([T, *columns.values()])
+        rows = (",".join(f"{value:.9g}" for value in row) for row in table)
+        header = f"# {title}; {quantity}; jaxnu {__version__}\nT_keV,{','.join(columns)}"
+        write_text(arguments.csv, "\n".join([header, *rows]) + "\n")
+    shown = np.unique(np.linspace(0, len(T) - 1, min(20, len(T))).round().astype(int))
+    print(f"# {title}; {quantity}")
+    print(f"{'T_keV':>12}" + "".join(f" {name:>18}" for name in curves))
+    for i in shown:
+        print(f"{T[i]:>12.5g}" + "".join(f" {y[i]:>18.6e}" for y in curves.values()))
+
+
+def _run_experiments(arguments: argparse.Namespace) -> None:
+    from jaxnu.experiments import available, describe, load_experiment
+
+    if arguments.action == "show":
+        if arguments.name is None:
+            raise InputError(
+                f"experiments show needs a name; allowed: {', '.join(available())} or a TOML file; "
+                "for example 'jaxnu experiments show xenonnt-sr0'"
+            )
+        print(describe(arguments.name))
+        return
+    for name in available():
+        experiment = load_experiment(name)
+        kind = "forecast only" if experiment.counts is None else "counts"
+        print(f"{name:<14} {experiment.target:<3} {kind:<14} {experiment.title}")
+        print(f"{'':<33}{dict(experiment.reference)['citation']}")
+
+
+def _run_cite(arguments: argparse.Namespace) -> None:
+    from importlib import resources
+
+    print(resources.files("jaxnu.data").joinpath("citations.bib").read_text("utf-8"), end="")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out = {str(folder)!r} cannot be used as a folder: {error.strerror}; give a folder "
+            "that you may write to"
+        ) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    gc.disable()  # tracing makes millions of objects that live to the end: 10% of the time
+    arguments = _parser().parse_args(argv)
+    _compile_quickly()
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"jaxnu: error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except FitError as error:
+        print(f"jaxnu: failed: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("jaxnu: interrupted; no file was left half written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0

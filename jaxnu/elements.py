@@ -1,0 +1,71 @@
+"""Elements and their electron binding energies, read from the shipped tables."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jaxnu.errors import InputError
+
+
+@dataclass(frozen=True)
+class Element:
+    """Nuclear charge Z and standard atomic weight [g/mol] of a chemical element."""
+
+    symbol: str
+    Z: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Subshell:
+    """A subshell in X-ray notation with its electrons and binding energy [keV]."""
+
+    label: str
+    electrons: float
+    binding_keV: float
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """Rows of a shipped CSV table; lines that start with # carry source and unit."""
+    text = resources.files("jaxnu.data").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+@cache
+def elements() -> dict[str, Element]:
+    """All elements H to U by symbol (IUPAC 2021 weights)."""
+    return {
+        row["symbol"]: Element(row["symbol"], int(row["Z"]), float(row["weight"]))
+        for row in read_rows("elements.csv")
+    }
+
+
+@cache
+def _binding_table() -> dict[str, tuple[Subshell, ...]]:
+    table: dict[str, tuple[Subshell, ...]] = {}
+    for row in read_rows("binding_energies.csv"):
+        subshell = Subshell(row["shell"], float(row["electrons"]), float(row["energy_eV"]) / 1e3)
+        table[row["symbol"]] = (*table.get(row["symbol"], ()), subshell)
+    return table
+
+
+def element(symbol: str) -> Element:
+    """The element with this symbol; InputError for any other word."""
+    if symbol not in elements():
+        raise InputError(
+            f"target = {symbol!r} is not an element; allowed: chemical symbols H to U such as 'Xe' "
+            "or 'Ge', capital first"
+        )
+    return elements()[symbol]
+
+
+def subshells(symbol: str) -> tuple[Subshell, ...]:
+    """Tabulated subshells of an element, occupations summing to Z (Elam 2002)."""
+    element(symbol)
+    if symbol not in _binding_table():
+        raise InputError(
+            f"target = {symbol!r} has no binding energies in jaxnu; tabulated are "
+            f"{', '.join(_binding_table())}; use model='free' or one of these"
+        )
+    return _binding_table()[symbol]

@@ -1,0 +1,231 @@
+"""A measurement or a planned one: differentiable parameters, counts, and its fixed layout."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxnu import checks, precision  # noqa: F401
+from jaxnu.errors import InputError
+from jaxnu.flux.spectrum import Spectrum
+from jaxnu.numerics.interpolation import monotone_cubic
+from jaxnu.settings import NUMERICS, Numerics
+
+REACH = 8.0  # σ beyond which a Gaussian adds nothing: its tail holds 6e-16
+PANEL_WIDTH = 2.0  # σ per panel: eight Gauss–Legendre nodes there see a smooth function
+PANEL_RATIO = 2.0  # largest ratio of a panel's ends: dσ/dT falls like 1/T
+LOWEST_T_keV = 1e-3  # 1 eV, below every ionisation energy
+PANELS_MAX = 4000  # more than this means that the resolution is mistyped
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Parameters:
+    """Everything about an experiment that may be varied or differentiated; all fields are arrays.
+
+    source: neutrino flux at the detector.
+    exposure_kg_day: mass × time, kg d.
+    threshold_keV: energy at which the efficiency turns on through half of its maximum, keV.
+    resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV.
+    efficiency_offset_keV: energies of the efficiency's knots relative to the threshold, keV, so
+        that a change of the threshold moves the whole curve.
+    efficiency: efficiency at the knots, between 0 and 1; a monotone cubic between them, a function
+        of reconstructed energy.
+    bin_edges_keV: edges of the bins in reconstructed energy, keV.
+    background: mean rate in each bin, 1/(kg keV d).
+    background_uncertainty: relative 1σ of the constraint on the background's norm; without
+        effect while the norm floats.
+    """
+
+    source: Spectrum
+    exposure_kg_day: Float[Array, ""]
+    threshold_keV: Float[Array, ""]
+    resolution_keV: Float[Array, "3"]
+    efficiency_offset_keV: Float[Array, "knots"]
+    efficiency: Float[Array, "knots"]
+    bin_edges_keV: Float[Array, "bins+1"]
+    background: Float[Array, "bins"]
+    background_uncertainty: Float[Array, ""]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Experiment:
+    """Parameters with counts (None for a forecast) and the static description of an experiment.
+
+    parameters: what may be varied.
+    counts: events per bin, or None.
+    name, title: short name and one line for people.
+    target: element symbol.
+    background_floating: the background's norm is free; otherwise it is constrained to 1 ± its
+        uncertainty.
+    background_has_efficiency: the background rate is one of detected events; otherwise the
+        efficiency is still to be multiplied.
+    transfer_edges_keV: panel edges of the integral over the energy transfer T, see transfer_edges.
+    reference: pairs of key and text: citation, doi, published limit, where the numbers come from.
+    numerics: node counts.
+
+    All fields from `name` on are static: a change of one compiles again.
+    """
+
+    parameters: Parameters
+    counts: Float[Array, "bins"] | None
+    name: str = field(metadata={"static": True})
+    title: str = field(metadata={"static": True})
+    target: str = field(metadata={"static": True})
+    background_floating: bool = field(metadata={"static": True})
+    background_has_efficiency: bool = field(metadata={"static": True})
+    transfer_edges_keV: tuple[float, ...] = field(metadata={"static": True})
+    reference: tuple[tuple[str, str], ...] = field(metadata={"static": True})
+    numerics: Numerics = field(default=NUMERICS, metadata={"static": True})
+
+    def refined(self, factor: int) -> "Experiment":
+        """The same experiment with every quadrature `factor` times denser, to test convergence."""
+        return dataclasses.replace(self, numerics=self.numerics.refined(factor))
+
+    def replace(self, **changes: Any) -> "Experiment":
+        """The same experiment with other values: fields of Experiment or of Parameters by name.
+
+        Args:
+            changes: new values, for example exposure_kg_day=2000.0 or counts=None. New bins or a
+                new resolution change the range of the integral over T: give transfer_edges_keV
+                (see transfer_edges) with them.
+
+        Raises:
+            InputError: for an unknown name, for bins that do not fit background and counts, and
+                for bins or a resolution without transfer_edges_keV.
+        """
+        own = [f.name for f in dataclasses.fields(Experiment)]
+        inner = [f.name for f in dataclasses.fields(Parameters)]
+        for key in changes:
+            checks.one_of("field", key, own + inner)
+        for key in ("bin_edges_keV", "resolution_keV"):
+            if key in changes and "transfer_edges_keV" not in changes:
+                raise InputError(
+                    f"{key} = {changes[key]} changes the range of the integral over T; pass "
+                    "transfer_edges_keV=transfer_edges(...) with it"
+                )
+        moved = {
+            key: value if key == "source" else jnp.asarray(value, float)
+            for key, value in changes.items()
+            if key in inner
+        }
+        parameters = dataclasses.replace(changes.get("parameters", self.parameters), **moved)
+        kept = {key: value for key, value in changes.items() if key in own}
+        if kept.get("counts") is not None:
+            kept["counts"] = jnp.asarray(kept["counts"], float)
+        changed = dataclasses.replace(self, **{**kept, "parameters": parameters})
+        _check_layout(changed)
+        return changed
+
+
+def _check_layout(experiment: Experiment) -> None:
+    """Refuse arrays whose lengths do not belong together."""
+    p = experiment.parameters
+    bins = p.bin_edges_keV.shape[-1] - 1
+    lengths = {"background": p.background.shape[-1]}
+    if experiment.counts is not None:
+        lengths["counts"] = experiment.counts.shape[-1]
+    for key, length in lengths.items():
+        if length != bins:
+            raise InputError(
+                f"{key} has {length} values for {bins} bins; give one for each bin "
+                f"({bins + 1} edges)"
+            )
+    if p.efficiency.shape != p.efficiency_offset_keV.shape:
+        raise InputError(
+            f"efficiency has {p.efficiency.shape[-1]} values for "
+            f"{p.efficiency_offset_keV.shape[-1]} knots; give one for each knot"
+        )
+
+
+def half_efficiency_keV(energies_keV: np.ndarray, efficiency: np.ndarray) -> float:
+    """Threshold of an efficiency curve: where it first rises through half of its maximum.
+
+    The curve is the monotone cubic (Fritsch & Carlson, SIAM J. Numer. Anal. 17 (1980) 238, with
+    the harmonic-mean slopes of Fritsch & Butland) through the knots, so its maximum is the largest
+    knot.
+
+    Args:
+        energies_keV: (knots,) increasing energies, keV.
+        efficiency: (knots,) values in [0, 1].
+
+    Returns:
+        The energy in keV.
+
+    Raises:
+        InputError: for a curve that starts at or above half of its maximum, or is zero.
+    """
+    half = 0.5 * float(np.max(efficiency))
+    if not efficiency[0] < half:
+        raise InputError(
+            f"efficiency = {efficiency[0]:g} at the first knot, {energies_keV[0]:g} keV, is not "
+            f"below half of its maximum, {half:g}, so the curve has no threshold; add knots at "
+            "lower energy down to where it vanishes"
+        )
+    above = int(np.argmax(efficiency >= half))
+    low, high = energies_keV[above - 1], energies_keV[above]
+    curve = jax.jit(monotone_cubic)
+    for _ in range(60):  # bisection, to the last digit
+        middle = 0.5 * (low + high)
+        rising = float(curve(middle, energies_keV, efficiency)) < half
+        low, high = (middle, high) if rising else (low, middle)
+    return 0.5 * float(low + high)
+
+
+def transfer_edges(
+    resolution_keV: np.ndarray,
+    lowest_bin_keV: float,
+    highest_bin_keV: float,
+    T_max_keV: float = np.inf,
+) -> tuple[float, ...]:
+    """Panel edges for the integral over T of the signal smeared with σ(T).
+
+    From the T with T + 8σ(T) = the lowest bin edge, or 1 eV if that is higher, to the T with
+    T − 8σ(T) = the highest bin edge, or T_max. A panel is 2σ wide, but its ends differ by a factor
+    2 at most; the last one is cut at the end.
+
+    Args:
+        resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV.
+        lowest_bin_keV, highest_bin_keV: the range of reconstructed energy, keV.
+        T_max_keV: no transfer above this, the highest neutrino energy, keV.
+
+    Returns:
+        Increasing edges, keV.
+
+    Raises:
+        InputError: if σ(T) is not positive in this range or so small that the panels are too many.
+    """
+    c0, c1, c2 = (float(c) for c in resolution_keV)
+
+    def sigma(T: float) -> float:
+        value = c0 + c1 * T**0.5 + c2 * T
+        if not value > 0.0:
+            raise InputError(
+                f"resolution = {value:g} keV at {T:g} keV is not positive; give coefficients whose "
+                "sum σ(T) is positive in all bins"
+            )
+        return value
+
+    low = LOWEST_T_keV
+    while (T := low * 1.02) + REACH * sigma(T) < lowest_bin_keV:
+        low = T
+    if not low < T_max_keV:
+        raise InputError(
+            f"T_max_keV = {T_max_keV:g} keV is below {low:g} keV, the lowest transfer "
+            "that reaches the bins; give lower bins or a source of higher energy"
+        )
+    edges = [low]
+    while edges[-1] - REACH * sigma(edges[-1]) < highest_bin_keV and edges[-1] < T_max_keV:
+        T = edges[-1]
+        edges.append(min(T + PANEL_WIDTH * sigma(T), PANEL_RATIO * T, T_max_keV))
+        if len(edges) > PANELS_MAX:
+            raise InputError(
+                f"resolution = {sigma(T):g} keV at {T:g} keV would need over {PANELS_MAX} panels "
+                f"up to {highest_bin_keV:g} keV; resolutions are widths σ in keV, so check the unit"
+            )
+    return tuple(edges)

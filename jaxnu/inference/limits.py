@@ -1,0 +1,347 @@
+"""Upper limits on μ_ν from an experiment, and forecasts of them."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxnu import checks
+from jaxnu._version import __version__
+from jaxnu.counts import check_parameters, check_target, templates
+from jaxnu.errors import FitError, InputError
+from jaxnu.experiments.experiment import Experiment, Parameters
+from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.profile_limit import profile_ratio, upper_limit
+from jaxnu.precision import require_x64
+from jaxnu.responses import response as make_response
+from jaxnu.responses.base import Response
+from jaxnu.settings import Numerics
+
+MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
+METHODS = ("profile",)
+CONVENTIONS = {
+    "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
+    "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
+}
+# name of a logarithmic derivative → the field of Parameters that is scaled
+DERIVATIVES = {
+    "threshold_keV": "threshold_keV",
+    "exposure": "exposure_kg_day",
+    "resolution": "resolution_keV",
+    "background": "background",
+    "flux": "source",
+}
+
+
+@dataclass(frozen=True)
+class LimitResult:
+    """An upper limit on μ_ν with everything needed to quote, check and draw it.
+
+    limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
+    nuisances: best-fit values, {"background": norm}.
+    scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
+    derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
+        flux (an array counts as one parameter: a common factor). For the derivative in every
+        number use jax.grad of the limit, see `limit`.
+    data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
+        "Asimov" (the expected background is the data, and moves too).
+    delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
+    counts, background, signal: per bin; background at the best fit, signal at the limit.
+    Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
+    derivatives is None.
+    """
+
+    limit_mu_B: Any
+    best_fit_mu2: Any
+    nuisances: dict[str, Any]
+    scan_mu2: Any
+    scan_q: Any
+    derivatives: dict[str, float] | None
+    status: str
+    experiment: str
+    title: str
+    target: str
+    response: str
+    method: str
+    convention: str
+    confidence_level: float
+    delta: float
+    data: str
+    residual: Any
+    bin_edges_keV: Any
+    counts: Any
+    background: Any
+    signal: Any
+    version: str = __version__
+
+    @property
+    def limit_mu2(self) -> Any:
+        return self.limit_mu_B**2
+
+    def summary(self) -> str:
+        """One line fit for a paper."""
+        kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
+        return (
+            f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
+            f"({self.experiment}, {kind}, profile likelihood, {self.convention} q = "
+            f"{self.delta:.3f}, atomic model: {self.response}; jaxnu {self.version})"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and strings for JSON."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return jax.tree.map(
+            lambda leaf: leaf if isinstance(leaf, str) else np.asarray(leaf).tolist(),
+            {"limit_mu2": self.limit_mu2, **plain},
+        )
+
+
+def limit(
+    experiment: Experiment,
+    response: Response | None = None,
+    confidence_level: float = 0.90,
+    convention: str = "two-sided",
+    method: str = "profile",
+) -> LimitResult:
+    """Upper limit on μ_ν from the observed counts of an experiment.
+
+    The largest μ² with q(μ²) = −2 ln [L(μ², β̂̂)/L(μ̂², β̂)] ≤ Δ, μ̂² ≥ 0, β the background norm.
+
+    experiment: from load_experiment, with counts.
+    response: the atom, by default response(experiment.target).
+    confidence_level: between 0.5 and 1.
+    convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL).
+    method: "profile".
+    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response:
+        jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
+    Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
+        did not converge.
+    Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; asymptotic, so Δ is not calibrated by
+        toys (it over-covers somewhat at the boundary μ² = 0).
+    """
+    if experiment.counts is None:
+        raise InputError(
+            f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
+            "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
+        )
+    return _limit(experiment, response, confidence_level, convention, method, "observed")
+
+
+def sensitivity(
+    experiment: Experiment,
+    response: Response | None = None,
+    confidence_level: float = 0.90,
+    convention: str = "two-sided",
+    method: str = "profile",
+) -> LimitResult:
+    """Expected upper limit: `limit` on Asimov data, counts equal to the expected background.
+
+    Arguments and errors as in `limit`; counts of the experiment are ignored. The Asimov data move
+    with the parameters, so derivatives are those of a design.
+    """
+    return _limit(experiment, response, confidence_level, convention, method, "Asimov")
+
+
+def statistic_threshold(confidence_level: float, convention: str) -> float:
+    """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
+    checks.one_of("convention", convention, CONVENTIONS)
+    if not 0.5 < confidence_level < 1.0:
+        raise InputError(
+            f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
+        )
+    tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
+    return NormalDist().inv_cdf(tail) ** 2
+
+
+def _limit(
+    experiment: Experiment,
+    response: Response | None,
+    confidence_level: float,
+    convention: str,
+    method: str,
+    data: str,
+) -> LimitResult:
+    require_x64("limit")
+    checks.one_of("method", method, METHODS)
+    delta = statistic_threshold(confidence_level, convention)
+    if response is None:
+        response = make_response(experiment.target)
+    check_target(experiment, response)
+    traced = checks.is_traced(experiment, response)
+    check_parameters(experiment)
+
+    parameters, numerics = experiment.parameters, experiment.numerics
+    if traced:
+        model = _binned_model(parameters, experiment, response, data)
+        value, fit = _fit(model, delta, numerics)
+        value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
+        derivatives = None
+    else:
+        model, moved = _model_and_tangents(
+            parameters, _directions(parameters), experiment, response, data
+        )
+        value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
+        model, fit = jax.tree.map(np.asarray, (model, fit))
+        value = float(value)
+        _check_fit(experiment, model, fit)
+        derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
+    return LimitResult(
+        limit_mu_B=value,
+        best_fit_mu2=fit.best[0] * MU2_UNIT,
+        nuisances={"background": fit.best[1]},
+        scan_mu2=fit.scan_x * MU2_UNIT,
+        scan_q=fit.scan_q,
+        derivatives=derivatives,
+        status="traced" if traced else "converged",
+        experiment=experiment.name,
+        title=experiment.title,
+        target=experiment.target,
+        response=response.model,
+        method=method,
+        convention=convention,
+        confidence_level=confidence_level,
+        delta=delta,
+        data=data,
+        residual=fit.residual,
+        bin_edges_keV=experiment.parameters.bin_edges_keV,
+        counts=model.counts,
+        background=fit.best[1] * model.background,
+        signal=(value / 1e-11) ** 2 * model.signal,
+    )
+
+
+class _Fit(NamedTuple):
+    """What a limit leaves behind, in the units of BinnedModel."""
+
+    best: Float[Array, "2"]
+    residual: Float[Array, ""]
+    scan_x: Float[Array, "points"]
+    scan_q: Float[Array, "points"]
+
+
+def _binned_model(
+    parameters: Parameters, experiment: Experiment, response: Response, data: str
+) -> BinnedModel:
+    """The likelihood as a function of the parameters."""
+    experiment = dataclasses.replace(experiment, parameters=parameters)
+    signal, background = templates(experiment, response)
+    counts = experiment.counts if data == "observed" else None
+    return BinnedModel(
+        counts=background if counts is None else counts,
+        signal=signal * MU2_UNIT,
+        background=background,
+        background_uncertainty=parameters.background_uncertainty,
+        background_floating=experiment.background_floating,
+    )
+
+
+def _mu_limit(
+    model: BinnedModel, delta: float, numerics: Numerics
+) -> tuple[Float[Array, ""], _Fit]:
+    """Limit on μ_ν [μ_B] as a function of the likelihood."""
+    x, (best, residual) = upper_limit(model, delta, numerics)
+    constant = jax.lax.stop_gradient((model, best, x))
+    scan_x = jnp.linspace(0.0, 2.0 * constant[2], numerics.scan_points)
+    scan_q = profile_ratio(scan_x, constant[1], constant[0], numerics)
+    return jnp.sqrt(x * MU2_UNIT), _Fit(best, residual, scan_x, scan_q)
+
+
+# Two compiled programs, each with derivatives along a few directions, so that the second serves
+# every set of nodes. A limit under jax.grad compiles its own.
+@partial(jax.jit, static_argnames=("data",))
+def _model_and_tangents(
+    parameters: Parameters,
+    directions: Parameters,
+    experiment: Experiment,
+    response: Response,
+    data: str,
+) -> tuple[BinnedModel, BinnedModel]:
+    """The likelihood, and its derivatives along `directions` (stacked on a first axis)."""
+
+    def along(direction: Parameters) -> tuple[BinnedModel, BinnedModel]:
+        build = partial(_binned_model, experiment=experiment, response=response, data=data)
+        return jax.jvp(build, (parameters,), (direction,))
+
+    return jax.vmap(along, out_axes=(None, 0))(directions)
+
+
+@partial(jax.jit, static_argnames=("numerics",))
+def _fit_and_tangents(
+    model: BinnedModel, moved: BinnedModel, delta: float, numerics: Numerics
+) -> tuple[Float[Array, ""], Float[Array, "directions"], _Fit]:
+    """The limit, its derivatives along the `moved` directions, and the fit."""
+
+    def along(tangent: BinnedModel) -> tuple[Array, Array, _Fit]:
+        solve = partial(_mu_limit, delta=delta, numerics=numerics)
+        return jax.jvp(solve, (model,), (tangent,), has_aux=True)
+
+    return jax.vmap(along, out_axes=(None, 0, None))(moved)
+
+
+_fit = jax.jit(_mu_limit, static_argnames=("numerics",))
+
+
+def _directions(parameters: Parameters) -> Parameters:
+    """One direction for each of DERIVATIVES: the parameter itself, all others zero (Euler's sum).
+
+    The derivative along it is d/d ln of a common factor; of a source only the fluxes are scaled.
+    """
+    zero = jax.tree.map(np.zeros_like, jax.tree.map(np.asarray, parameters))
+    rows = []
+    for field in DERIVATIVES.values():
+        value = getattr(parameters, field)
+        if field == "source":
+            value = dataclasses.replace(
+                zero.source, density=value.density, line_flux=value.line_flux
+            )
+        rows.append(dataclasses.replace(zero, **{field: value}))
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
+
+
+def convergence(
+    result: LimitResult, experiment: Experiment, response: Response | None = None
+) -> float:
+    """Relative change of a limit when the nodes in T, E, Q and per bin are doubled."""
+    if response is None:
+        response = make_response(experiment.target)
+    parameters = experiment.parameters
+    model = _refined_model(parameters, experiment.refined(2), response, result.data)
+    still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), model)
+    value, _, _ = _fit_and_tangents(model, still, result.delta, experiment.numerics)
+    return abs(float(value) / result.limit_mu_B - 1.0)
+
+
+_refined_model = jax.jit(_binned_model, static_argnames=("data",))
+
+
+def _check_fit(experiment: Experiment, model: BinnedModel, fit: _Fit) -> None:
+    """Refuse templates from which no limit follows, and a fit that did not converge."""
+    signal, reached = model.signal, model.signal + model.background > 0.0
+    if not signal.sum() > 0.0:
+        raise InputError(
+            f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
+            "no limit follows; lower the threshold or move the bins below the kinematic end"
+        )
+    unreachable = (model.counts > 0.0) & ~reached
+    if unreachable.any():
+        at = int(np.argmax(unreachable))
+        raise InputError(
+            f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
+            "nor background is expected; give a background above zero there or drop the bin"
+        )
+    if not fit.residual < experiment.numerics.fit_accepted:
+        raise FitError(
+            f"the fit of {experiment.name} did not converge: its equations are left with "
+            f"{float(fit.residual):.2g} (allowed {experiment.numerics.fit_accepted:g}, in units of "
+            f"1σ); last point μ² = {fit.best[0] * MU2_UNIT:.3g} μ_B², background norm "
+            f"{fit.best[1]:.4g}; inspect counts and background for bins far apart"
+        )
+
+
+__all__ = ["LimitResult", "convergence", "limit", "sensitivity"]

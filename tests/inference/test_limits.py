@@ -1,0 +1,164 @@
+"""Limits: numbers of independent fits, iminuit, boundary and interior, conventions, failures."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, norm
+
+from jaxnu import FitError, InputError, limit, load_experiment, response, sensitivity
+from jaxnu.counts import expected_counts
+from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.limits import _check_fit, _Fit, statistic_threshold
+
+# XENONnT in 0.5-keV bins, 90%, one floating norm: an independent fit, in 1e-12 μ_B
+QUOTED = {
+    ("free", "two-sided"): 6.39,
+    ("free", "one-sided"): 5.12,
+    ("stepping", "two-sided"): 7.12,
+    ("stepping", "one-sided"): 5.71,
+}
+
+
+@pytest.mark.parametrize(("model", "convention"), QUOTED)
+def test_xenonnt(xenonnt, model, convention, agree):
+    result = limit(xenonnt, response("Xe", model), convention=convention)
+    print(result.summary())
+    quoted = QUOTED[model, convention]
+    agree(f"XENONnT, {model}, Δ = {result.delta:.3f}", result.limit_mu_B * 1e12, quoted, 0.02)
+    assert result.status == "converged" and result.residual < 1e-8
+    assert result.data == "observed" and result.response == model
+
+
+def test_best_fit_of_xenonnt_is_on_the_boundary_exactly(observed, plain_fit, xenonnt,
+                                                         xenon_templates, agree):  # fmt: skip
+    x, norm_, _ = plain_fit(xenonnt.counts, *xenon_templates).best()
+    assert x == 0.0 and observed.best_fit_mu2 == 0.0
+    agree("background norm", observed.nuisances["background"], norm_, 1e-6)
+
+
+@pytest.mark.parametrize("convention", ["two-sided", "one-sided"])
+def test_limit_is_iminuits_on_xenonnt(xenonnt, stepping, plain_fit, xenon_templates, convention,
+                                      unit, agree):  # fmt: skip
+    result = limit(xenonnt, stepping, convention=convention)
+    x_up = plain_fit(xenonnt.counts, *xenon_templates).upper(result.delta)
+    agree(f"limit, {convention}", result.limit_mu_B, np.sqrt(x_up * unit), 1e-4)
+
+
+def test_limit_and_best_fit_are_iminuits_on_pseudo_data(pseudo, stepping, plain_fit,
+                                                         xenon_templates, unit, agree):  # fmt: skip
+    result = limit(pseudo, stepping)
+    fit = plain_fit(pseudo.counts, *xenon_templates)
+    x, norm_, _ = fit.best()
+    assert x > 0.1  # interior
+    agree("best fit μ²/1e-22", result.best_fit_mu2 / unit, x, 1e-4)
+    agree("background norm", result.nuisances["background"], norm_, 1e-4)
+    agree("limit", result.limit_mu_B, np.sqrt(fit.upper(result.delta) * unit), 1e-4)
+
+
+def test_an_injected_signal_comes_back(xenonnt, stepping, agree):
+    injected = 2.3e-22
+    counts = expected_counts(xenonnt, injected, stepping, {"background": 1.1})
+    result = limit(xenonnt.replace(counts=counts), stepping)
+    agree("injected μ²", result.best_fit_mu2, injected, 1e-8)
+    agree("injected norm", result.nuisances["background"], 1.1, 1e-9)
+    assert result.limit_mu2 > injected
+
+
+def test_scan_is_the_profile_of_the_test_statistic(pseudo, stepping, plain_fit, xenon_templates,
+                                                    unit, agree):  # fmt: skip
+    result = limit(pseudo, stepping)
+    fit = plain_fit(pseudo.counts, *xenon_templates)
+    lowest = fit.best()[2]
+    at = [0, 10, 40, 60]
+    direct = [fit.migrad(result.scan_mu2[i] / unit)[2] - lowest for i in at]
+    agree("q(μ²)", result.scan_q[at], direct, 1e-5, scale=result.delta)
+    crossing = np.interp(result.limit_mu2, result.scan_mu2, result.scan_q)
+    agree("q at the limit", crossing, result.delta, 1e-3)
+
+
+def test_result_holds_what_was_fitted(observed, xenonnt, xenon_templates, unit, agree):
+    signal, background = xenon_templates
+    agree("signal at the limit", observed.signal, observed.limit_mu2 / unit * signal, 1e-12)
+    agree("background at the best fit", observed.background,
+          observed.nuisances["background"] * background, 1e-12)  # fmt: skip
+    np.testing.assert_array_equal(observed.counts, xenonnt.counts)
+    plain = observed.as_dict()
+    assert plain["limit_mu_B"] == observed.limit_mu_B and "gradient" not in plain
+    assert {"experiment", "limit_mu_B", "confidence_level", "convention", "method", "response",
+            "best_fit_mu2", "derivatives", "status", "version"} <= set(plain)  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [0.68, 0.90, 0.95])
+def test_thresholds_of_the_statistic(level, agree):
+    two = statistic_threshold(level, "two-sided")
+    agree("Δ two-sided", two, chi2.ppf(level, df=1), 1e-12)
+    agree("Δ one-sided", statistic_threshold(level, "one-sided"), norm.ppf(level) ** 2, 1e-12)
+
+
+def test_threshold_of_ninety_per_cent():
+    assert statistic_threshold(0.90, "two-sided") == pytest.approx(2.706, abs=5e-4)
+    assert statistic_threshold(0.90, "one-sided") == pytest.approx(1.642, abs=5e-4)
+
+
+def test_limit_rises_with_the_confidence_level(xenonnt, stepping, observed):
+    levels = [0.68, 0.95, 0.99]
+    limits = [limit(xenonnt, stepping, confidence_level=c).limit_mu_B for c in levels]
+    print(dict(zip(levels, limits, strict=True)), observed.limit_mu_B)
+    assert limits[0] < observed.limit_mu_B < limits[1] < limits[2]
+
+
+def test_default_response_is_stepping(xenonnt, observed):
+    assert limit(xenonnt).limit_mu_B == observed.limit_mu_B
+
+
+def test_gemma_forecast(agree):
+    result = sensitivity(load_experiment("gemma"))
+    print(result.summary())
+    # reactor-on spectrum with a floating flat background, an independent calculation
+    agree("GEMMA, expected limit in 1e-11 μ_B", result.limit_mu_B * 1e11, 3.6, 0.05)
+    assert result.data == "Asimov" and result.best_fit_mu2 == 0.0
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_cut_short_fails(xenonnt, stepping):
+    numerics = dataclasses.replace(xenonnt.numerics, fit_iterations=1, root_iterations=1)
+    with pytest.raises(FitError, match="did not converge") as failure:
+        limit(xenonnt.replace(numerics=numerics), stepping)
+    print(failure.value)
+    assert len(str(failure.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("residual", [1e-3, float("nan")])
+def test_what_a_fit_leaves_decides(xenonnt, xenon_templates, residual):
+    signal, background = xenon_templates
+    model = BinnedModel(np.asarray(xenonnt.counts), signal, background, np.ones(()), True)
+    left = _Fit(np.array([0.0, 1.0]), np.array(residual), np.zeros(1), np.zeros(1))
+    with pytest.raises(FitError, match="did not converge") as failure:
+        _check_fit(xenonnt, model, left)
+    print(failure.value)
+    assert len(str(failure.value).splitlines()) == 1
+    _check_fit(xenonnt, model, left._replace(residual=np.array(1e-10)))
+
+
+def test_counts_where_nothing_is_expected_are_refused(xenonnt, stepping):
+    background = xenonnt.parameters.background.at[-1].set(0.0)
+    dark = xenonnt.replace(background=background, efficiency=0.0 * xenonnt.parameters.efficiency)
+    with pytest.raises(InputError, match="expected signal is 0 events"):
+        limit(dark, stepping)
+
+
+def test_arguments_are_checked(xenonnt, stepping):
+    for options, words in (
+        ({"confidence_level": 90}, "confidence_level = 90 is outside (0.5, 1)"),
+        ({"confidence_level": float("nan")}, "confidence_level = nan"),
+        ({"convention": "feldman-cousins"}, "convention = 'feldman-cousins'"),
+        ({"method": "bayes"}, "method = 'bayes'"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            limit(xenonnt, stepping, **options)
+        assert words in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
+    with pytest.raises(InputError, match="gemma has no counts"):
+        limit(load_experiment("gemma"))
+    with pytest.raises(InputError, match="response is for 'Ge'"):
+        limit(xenonnt, response("Ge"))
