@@ -6,6 +6,7 @@ it. All orbitals are done at once; nothing depends on a good first guess. Hartre
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -214,8 +215,8 @@ def _bound_orbitals_jvp(knobs, primals, tangents):
         mesh, g0, ratio, bound.energy, y, (dE[:, None] - dV) * w2 * y
     )
     dy = dy - y * (mesh.step * jnp.sum(w2 * y * dy, axis=1, keepdims=True))
-    zero = np.zeros(n.shape, jax.dtypes.float0)
-    return bound, BoundOrbitals(zero, zero, dE, dy * jnp.sqrt(mesh.jacobian), zero)
+    none: Any = np.zeros(n.shape, jax.dtypes.float0)  # the tangent of an integer
+    return bound, BoundOrbitals(none, none, dE, dy * jnp.sqrt(mesh.jacobian), none)
 
 
 def _response(mesh, g0, ratio, energy, y, source):

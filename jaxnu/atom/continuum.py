@@ -253,8 +253,9 @@ def _outward(potential, mesh, waves, l, match_node, knobs):
         return jnp.where(start == node, seed, y)
 
     def inner_step(carry, node):
-        y = advance(*carry, node)
-        return (carry[1], y), y
+        y_behind, y_last = carry
+        y = advance(y_behind, y_last, node)
+        return (y_last, y), y
 
     _, y = jax.lax.scan(inner_step, (y0, y1), jnp.arange(2, inner))
     y = jnp.concatenate([y0[None], y1[None], y])

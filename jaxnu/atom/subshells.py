@@ -224,7 +224,9 @@ def effective_electrons(
     responses = ionisation_responses(atom, subshell, energy, Q, l_max, knobs)
     step = log_kappa[1] - log_kappa[0]
 
-    def weights_from(first: float, T_r: Float[Array, "energy"]) -> Float[Array, "Q energy"]:
+    def weights_from(
+        first: Float[Array, ""], T_r: Float[Array, "energy"]
+    ) -> Float[Array, "Q energy"]:
         """Trapezoid weights for a lower limit Q = T/c between two nodes; below the first node,
         where R is constant, the first one takes the rest."""
         below = (jnp.log(FINE_STRUCTURE * T_r) - first) / step

@@ -32,7 +32,8 @@ THRESHOLD = {  # T∫S dQ²/Q², ∫S dQ²/2m at threshold
 
 
 def hydrogen(subshell):
-    return frozen_field(coulomb_potential(atom_mesh(1.0), 1.0), parse_configuration("H", subshell + "1"))
+    proton = coulomb_potential(atom_mesh(1.0), 1.0)
+    return frozen_field(proton, parse_configuration("H", subshell + "1"))
 
 
 @pytest.fixture(scope="module")
