@@ -9,6 +9,7 @@ BROKEN_JAXLIB = {
 
 
 def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution, or None."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

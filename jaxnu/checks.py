@@ -17,6 +17,7 @@ MU_MAX = 1e-6  # μ_B; laboratory limits are 1e-11, the loosest historical ones 
 
 
 def is_traced(*trees: Any) -> bool:
+    """Whether any leaf is a tracer of jit, grad or vmap, whose value is not known."""
     return any(
         isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree)
     )
@@ -41,11 +42,21 @@ def number_range(
         raise InputError(f"{name} = {value!r} is not a number; give {unit}") from None
     bad = ~np.isfinite(array) | (array > high) | ((array <= low) if open_low else (array < low))
     if bad.any():
-        worst = array[bad].flat[0] if array.ndim else float(array)
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        name, worst = name + "".join(f"[{i}]" for i in at), array[at]
         bracket = "(" if open_low else "["
         unit = f" {unit}" if unit else ""
         raise InputError(
             f"{name} = {worst:g}{unit} is outside {bracket}{low:g}, {high:g}]{unit}; {remedy}"
+        )
+
+
+def instance(name: str, value: Any, kind: type, remedy: str) -> None:
+    """Refuse an argument of another kind, such as a name where the loaded thing is meant."""
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{name} = {value!r:.60} is a {type(value).__name__}; allowed: {kind.__name__}; "
+            f"{remedy}"
         )
 
 
@@ -58,6 +69,7 @@ def magnetic_moment(name: str, mu: Any) -> None:
 
 
 def magnetic_moment_squared(name: str, mu2: Any) -> None:
+    """The same for μ²."""
     number_range(
         name, mu2, 0.0, MU_MAX**2, "μ_B²",
         "μ² is in squared Bohr magnetons, so μ = 1e-11 is 1e-22",

@@ -4,6 +4,7 @@ import argparse
 import gc
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,11 @@ EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
+    """An ArgumentParser whose errors are one line, and to which -1e-11 is a number."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._negative_number_matcher = re.compile(r"^-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_BAD_INPUT, f"jaxnu: error: {message}; see '{self.prog} --help'\n")
@@ -92,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
             f"  jaxnu {name} {'xenonnt-sr0' if name == 'limit' else 'gemma'}\n"
             f"  jaxnu {name} my.toml --response free --convention one-sided --out results\n\n"
             "Conventions (90%): two-sided, q = 2.706; one-sided, q = 1.642; q is minus twice the\n"
-            "logarithm of the profile likelihood ratio, mu_nu^2 >= 0. Derivatives are\n"
+            "logarithm of the profile likelihood ratio, mu_nu^2 >= 0. As an upper limit the\n"
+            "two-sided form covers about 95%. Derivatives are\n"
             "d ln(limit)/d ln(parameter), exact, from the same fit.",
         )  # fmt: skip
         sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
@@ -100,8 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--confidence-level", type=_number, default=0.90, metavar="CL",
                          help="between 0.5 and 1 (default 0.90)")  # fmt: skip
         sub.add_argument("--convention", default="two-sided", help="two-sided (default), one-sided")
-        sub.add_argument("--threshold-keV", type=_number, metavar="T",
-                         help="move the efficiency curve to this threshold")  # fmt: skip
+        if name == "forecast":
+            sub.add_argument("--threshold-keV", type=_number, metavar="T",
+                             help="move the efficiency curve to this threshold")  # fmt: skip
         sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
                          help="folder for the files, made if need be (default: here)")  # fmt: skip
         sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
@@ -148,7 +155,7 @@ def _response_argument(sub: argparse.ArgumentParser, several: bool) -> None:
 
 
 def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None) -> None:
-    upper = "the neutrino energy" if high is None else f"{high:g}"
+    upper = "0.999 of the neutrino energy" if high is None else f"{high:g}"
     sub.add_argument("--mu", type=_number, default=1e-11, help="mu_nu in mu_B (default 1e-11)")
     sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
     sub.add_argument("--T-min-keV", type=_number, default=low, help=f"default {low:g}")
@@ -159,7 +166,7 @@ def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None
 
 
 def _run_limit(arguments: argparse.Namespace) -> None:
-    from jaxnu.files import write_text
+    from jaxnu.files import check_writable, write_text
     from jaxnu.inference import convergence, limit, sensitivity
     from jaxnu.plot import plot_limit
     from jaxnu.responses import response
@@ -167,7 +174,10 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     with _step(f"reading {arguments.experiment}"):
         experiment = _experiment(arguments)
         atom = response(experiment.target, arguments.response)
-    _make_folder(arguments.out)  # before the work, not after it
+    base = f"{arguments.command}-{experiment.name}"
+    _make_folder(arguments.out)
+    for ending in ("png", "json"):  # before the work, not after it
+        check_writable(arguments.out / f"{base}.{ending}")
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
@@ -177,7 +187,6 @@ def _run_limit(arguments: argparse.Namespace) -> None:
         result = find(experiment, atom, **options)
     with _step("the same with doubled nodes in T, E and Q"):
         change = convergence(result, experiment, atom)
-    base = f"{arguments.command}-{experiment.name}"
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with _step(f"writing {arguments.out / base}.json and .png"):
         plot_limit(result, arguments.out / f"{base}.png")
@@ -211,6 +220,7 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         result.title,
         f"  limit          mu_nu < {result.limit_mu_B:.4g} mu_B at "
         f"{100 * result.confidence_level:g}% CL",
+        f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal (Asimov data)",
         f"  convention     profile likelihood, {result.convention}, q = {result.delta:.3f}",
         f"  atomic model   {result.response} ({result.target})",
         f"  data           {result.data}, {float(np.sum(result.counts)):.6g} events",
@@ -220,6 +230,7 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         f"  signal         {float(np.sum(result.signal)):.4g} events at the limit",
         f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
         *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
+        *["                 (background: its norm floats)"] * experiment.background_floating,
         f"                 threshold {float(p.threshold_keV):.4g} keV: half of the largest "
         "efficiency",
         f"  convergence    {change:.1e} relative change with doubled nodes in T, E and Q",
@@ -254,13 +265,16 @@ def _run_rate(arguments: argparse.Namespace) -> None:
 def _run_cross_section(arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from jaxnu import enable_compilation_cache
+    from jaxnu import checks, enable_compilation_cache
     from jaxnu.cross_sections import cross_section
     from jaxnu.responses import response
 
     enable_compilation_cache()
     E = arguments.energy_keV
-    T = _grid(arguments, arguments.T_max_keV or 0.999 * E)
+    checks.number_range(
+        "energy-keV", E, 0.0, 1e9, "keV", "give a neutrino energy above zero", open_low=True
+    )
+    T = _grid(arguments, 0.999 * E if arguments.T_max_keV is None else arguments.T_max_keV)
     totals, columns = {}, {}
     for model in arguments.response or ["stepping"]:
         atom = response(arguments.target, model)
@@ -278,8 +292,13 @@ def _run_cross_section(arguments: argparse.Namespace) -> None:
 
 
 def _grid(arguments: argparse.Namespace, high: float) -> Any:
+    """The T grid, after a look at where the results are to go."""
     import numpy as np
 
+    from jaxnu.files import check_writable
+
+    for path in filter(None, (arguments.plot, arguments.csv)):
+        check_writable(path)
     low = arguments.T_min_keV
     if not 0.0 < low < high < 1e9:
         raise InputError(
@@ -331,7 +350,7 @@ def _report(
 
 
 def _run_experiments(arguments: argparse.Namespace) -> None:
-    from jaxnu.experiments import available, describe, load_experiment
+    from jaxnu.experiments.reader import available, describe, headline
 
     if arguments.action == "show":
         if arguments.name is None:
@@ -341,11 +360,15 @@ def _run_experiments(arguments: argparse.Namespace) -> None:
             )
         print(describe(arguments.name))
         return
+    if arguments.name is not None:
+        raise InputError(
+            f"experiments list takes no name, but got {arguments.name!r}; allowed: 'jaxnu "
+            "experiments', or 'jaxnu experiments show NAME'"
+        )
     for name in available():
-        experiment = load_experiment(name)
-        kind = "forecast only" if experiment.counts is None else "counts"
-        print(f"{name:<14} {experiment.target:<3} {kind:<14} {experiment.title}")
-        print(f"{'':<33}{dict(experiment.reference)['citation']}")
+        element, counts, title, citation = headline(name)
+        print(f"{name:<14} {element:<3} {'counts' if counts else 'forecast only':<14} {title}")
+        print(f"{'':<33}{citation}")
 
 
 def _run_cite(arguments: argparse.Namespace) -> None:
@@ -366,9 +389,7 @@ def _make_folder(folder: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    gc.disable()  # tracing makes millions of objects that live to the end: 10% of the time
     arguments = _parser().parse_args(argv)
-    _compile_quickly()
     try:
         arguments.run(arguments)
     except InputError as error:
@@ -377,7 +398,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FitError as error:
         print(f"jaxnu: failed: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
+            raise
+        print("jaxnu: failed: out of memory; use a simpler --response", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("jaxnu: interrupted; no file was left half written", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
+
+
+def console() -> int:
+    """The installed command: `main` in a process of its own."""
+    gc.disable()  # tracing makes millions of objects that live to the end: 10% of the time
+    _compile_quickly()
+    return main()

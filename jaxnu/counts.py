@@ -1,16 +1,17 @@
 """Expected counts per bin: rate, smeared by the resolution, times the efficiency."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.kinematics import transfer_end
-from jaxnu.detector.curves import energy_resolution, gaussian, selection_efficiency
+from jaxnu.detector import bin_nodes, energy_resolution, gaussian, mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
 from jaxnu.numerics.quadrature import panel_nodes
@@ -21,25 +22,10 @@ from jaxnu.responses.base import Response
 NUISANCES = ("background",)
 
 
-class _Reconstructed(NamedTuple):
-    """Nodes of reconstructed energy in all bins, weights × efficiency, and who owns each panel."""
-
-    E_keV: Float[Array, "panels order"]
-    kept: Float[Array, "panels order"]
-    owner: Float[Array, "bins panels"]  # 1 for the bin that a panel lies in
-
-
-def _reconstructed_nodes(experiment: Experiment) -> _Reconstructed:
-    """Panels between all bin edges and efficiency knots: smooth in each, and moving with them."""
+def _efficiency_curve(experiment: Experiment) -> tuple[Array, Array, Array, Array]:
+    """The arguments that bin_nodes and mean_efficiency share."""
     p = experiment.parameters
-    bins = p.bin_edges_keV
-    knots = jnp.clip(p.threshold_keV + p.efficiency_offset_keV, bins[0], bins[-1])
-    edges = jnp.sort(jnp.concatenate([bins, knots]))
-    E, weight = panel_nodes(edges, experiment.numerics.bin_order)
-    kept = selection_efficiency(E, p.threshold_keV, p.efficiency_offset_keV, p.efficiency)
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    owner = (middle >= bins[:-1, None]) & (middle < bins[1:, None])
-    return _Reconstructed(E, weight * kept, owner.astype(float))
+    return p.bin_edges_keV, p.threshold_keV, p.efficiency_offset_keV, p.efficiency
 
 
 def _transfer_edges(experiment: Experiment, response: Response) -> Float[Array, "edges"]:
@@ -67,32 +53,37 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
     if lines.shape[0]:
         T = jnp.concatenate([T, lines])
         events = jnp.concatenate([events, map_line_rates(p.source, response, channel, numerics)])
-    nodes = _reconstructed_nodes(experiment)
+    nodes = bin_nodes(*_efficiency_curve(experiment), numerics.bin_order)
     width = energy_resolution(T, p.resolution_keV)
     smeared = gaussian(nodes.E_keV[..., None] - T, width) @ events
     return p.exposure_kg_day * nodes.owner @ jnp.sum(nodes.kept * smeared, axis=-1)
 
 
-def background_counts(experiment: Experiment) -> Float[Array, "bins"]:
-    """Expected background counts per bin: the given rate times exposure and bin width.
+def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array, "bins"]:
+    """Expected background counts per bin, exposure · rate · efficiency · bin width.
 
-    The rate is multiplied by the efficiency unless the experiment says that it contains it.
+    moves: the background passes the efficiency as the parameters have it now, like the signal: what
+    a detector with these parameters would see. False: the efficiency as loaded, so that the shape
+    stays fixed: what goes with counts that were taken once.
+    A file's rate may be one of detected events; it is divided by the efficiency as loaded first.
     """
     p = experiment.parameters
-    if experiment.background_has_efficiency:
-        width = jnp.diff(p.bin_edges_keV)
-    else:
-        nodes = _reconstructed_nodes(experiment)
-        width = nodes.owner @ jnp.sum(nodes.kept, axis=-1)
-    return p.exposure_kg_day * p.background * width
+    loaded = experiment.acceptance
+    rate = p.background * (1.0 if experiment.background_has_efficiency else loaded)
+    if moves:
+        now = mean_efficiency(*_efficiency_curve(experiment), experiment.numerics.bin_order)
+        seen = now / jnp.where(loaded > 0.0, loaded, 1.0)
+        rate = p.background * (seen if experiment.background_has_efficiency else now)
+    return p.exposure_kg_day * rate * jnp.diff(p.bin_edges_keV)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames=("background_moves",))
 def templates(
-    experiment: Experiment, response: Response
+    experiment: Experiment, response: Response, background_moves: bool = True
 ) -> tuple[Float[Array, "bins"], Float[Array, "bins"]]:
     """(signal_counts, background_counts), compiled together."""
-    return signal_counts(experiment, response), background_counts(experiment)
+    background = background_counts(experiment, background_moves)
+    return signal_counts(experiment, response), background
 
 
 def expected_counts(
@@ -112,18 +103,21 @@ def expected_counts(
         or a parameter out of its range.
     """
     require_x64("expected_counts")
+    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     check_target(experiment, response)
     check_parameters(experiment)
     checks.magnetic_moment_squared("mu2", mu2)
     nuisances = dict(nuisances or {})
-    for name in nuisances:
+    for name, value in nuisances.items():
         checks.one_of("nuisance", name, NUISANCES)
+        checks.number_range(f"nuisances[{name!r}]", value, 0.0, 1e6, "", "1 is the nominal norm")
     signal, background = templates(experiment, response)
     return jnp.asarray(mu2) * signal + nuisances.get("background", 1.0) * background
 
 
 def check_target(experiment: Experiment, response: Response) -> None:
     """Refuse a response of another element than the experiment's target."""
+    checks.instance("response", response, Response, "response('Xe', model='stepping') gives one")
     if response.target != experiment.target:
         raise InputError(
             f"response is for {response.target!r}, but {experiment.name} has the target "
@@ -138,6 +132,8 @@ def check_parameters(experiment: Experiment) -> None:
         return
     top = float(p.bin_edges_keV[-1])
     checks.increasing("bin_edges_keV", p.bin_edges_keV, "keV")
+    checks.number_range("bin_edges_keV", p.bin_edges_keV, 0.0, 1e6, "keV", "energies are positive")
+    checks.increasing("efficiency_offset_keV", p.efficiency_offset_keV, "keV")
     checks.number_range(
         "exposure_kg_day", p.exposure_kg_day, 0.0, 1e12, "kg d", "give mass × time", open_low=True
     )
@@ -152,6 +148,18 @@ def check_parameters(experiment: Experiment) -> None:
     checks.number_range(
         "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
     )
+    width = energy_resolution(jnp.asarray(experiment.transfer_edges_keV), p.resolution_keV)
+    checks.number_range(
+        "resolution σ(T)", width, 0.0, 1e6, "keV", "give coefficients whose sum is positive",
+        open_low=True,
+    )  # fmt: skip
+    for name, flux in (("density", p.source.density), ("line_flux", p.source.line_flux)):
+        checks.number_range(f"source.{name}", flux, 0.0, 1e30, "", "fluxes are finite, positive")
+    if experiment.background_floating and not np.any(np.asarray(p.background) > 0.0):
+        raise InputError(
+            "background = 0 in all bins, and its norm floats, which then has no meaning; give a "
+            "positive rate in some bin, or constrain the norm (background_floating=False)"
+        )
     if not experiment.background_floating:
         checks.number_range(
             "background_uncertainty", p.background_uncertainty, 0.0, 1e6, "",

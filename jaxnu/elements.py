@@ -52,7 +52,7 @@ def _binding_table() -> dict[str, tuple[Subshell, ...]]:
 
 def element(symbol: str) -> Element:
     """The element with this symbol; InputError for any other word."""
-    if symbol not in elements():
+    if not isinstance(symbol, str) or symbol not in elements():
         raise InputError(
             f"target = {symbol!r} is not an element; allowed: chemical symbols H to U such as 'Xe' "
             "or 'Ge', capital first"

@@ -37,10 +37,12 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     figure = _figure(11.0, 4.4)
     spectrum, profile = figure.subplots(1, 2, width_ratios=[1.7, 1.0])
 
-    spectrum.stairs(background / width, edges, color="tab:blue", lw=1.5, label="background, fitted")
+    spectrum.stairs(
+        background / width, edges, color="tab:blue", lw=1.5, label="background at the best fit"
+    )
     spectrum.stairs(
         (background + signal) / width, edges, color="tab:red", lw=1.5, ls="--",
-        label=rf"+ signal at $\mu_\nu$ = {result.limit_mu_B:.3g} $\mu_B$",
+        label=rf"… + signal at $\mu_\nu$ = {result.limit_mu_B:.3g} $\mu_B$",
     )  # fmt: skip
     spectrum.stairs(signal / width, edges, color="tab:red", alpha=0.25, fill=True, label="signal")
     if result.data == "observed":
@@ -54,7 +56,7 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
         xlim=(edges[0], edges[-1]),
         title=result.title,
     )
-    spectrum.set_ylim(bottom=0.0)
+    spectrum.set_ylim(0.0, 1.25 * spectrum.get_ylim()[1])  # room for the legend
     spectrum.title.set_fontsize("medium")
     spectrum.legend(frameon=False, fontsize="small")
 

@@ -76,7 +76,16 @@ def map_rate(
     T: Float[Array, "T"], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
 ) -> Float[Array, "T"]:
     """scalar_rate over an array of T, in 1/(kg keV d), per μ² for the magnetic channel."""
-    per_atom = jax.vmap(lambda t: scalar_rate(t, flux, response, channel, numerics))(T)
+
+    def one(t: Array) -> Array:
+        return scalar_rate(t, flux, response, channel, numerics)
+
+    # a continuum has E nodes for every Q node of every T: a few T at a time bound the memory
+    if response.has_continuum:
+        batch = min(numerics.rate_batch, T.shape[0])
+        per_atom = jax.lax.map(jax.checkpoint(one), T, batch_size=batch)
+    else:
+        per_atom = jax.vmap(one)(T)
     return per_atom * targets_per_kg_day(response)
 
 
@@ -112,14 +121,26 @@ def rate(
     response: the atom, from jaxnu.response.
     mu2: μ_ν² [μ_B²], for the magnetic channel (an effective moment, one for all flavours).
     channel: "magnetic" or "weak".
-    Returns 1/(kg keV d). Raises InputError for concrete T ≤ 0, NaN, or μ² outside [0, 1e-12].
+    Returns 1/(kg keV d). Raises InputError for concrete T ≤ 0, above the highest energy of the
+        flux, or NaN, and for μ² outside [0, 1e-12].
     """
     require_x64("rate")
-    checks.number_range(
-        "T_keV", T_keV, 0.0, 1e9, "keV", "give an energy transfer T > 0 in keV", open_low=True
-    )
+    checks.instance("flux", flux, Spectrum, "flux.solar() or flux.reactor(...) gives one")
+    checks.instance("response", response, Response, "response('Xe') gives one")
+    if not checks.is_traced(T_keV, flux):
+        end = float(jnp.max(jnp.append(flux.lines_keV, flux.edges_keV[-1])))
+        checks.number_range(
+            "T_keV",
+            T_keV,
+            0.0,
+            end,
+            "keV",
+            "give an energy transfer T > 0 in keV, below the energies of the flux",
+            open_low=True,
+        )
     checks.magnetic_moment_squared("mu2", mu2)
     T = jnp.asarray(T_keV, dtype=float)
     which = Channel(channel, antineutrino=flux.antineutrino)
+    which.check(response)
     value = map_rate(T.ravel(), flux, response, which, numerics).reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

@@ -65,6 +65,7 @@ def test_unit_slip_of_the_magnetic_moment(atom, sun, xenon):
 
 def test_energies(atom, sun):
     give = "give an energy transfer T > 0 in keV"
+    refused("T_keV = 900 keV", "below the energies of the flux", lambda: rate(900.0, sun, atom))
     for T in (0.0, -2.0, NAN):
         refused(f"T_keV = {T:g} keV", give, lambda T=T: cross_section(T, 100.0, atom))
         refused(f"T_keV = {T:g} keV", give, lambda T=T: effective_charge(T, atom))
@@ -92,17 +93,24 @@ def test_parameters_of_an_experiment(xenon, atom):
     p = xenon.parameters
     edges = dict(bin_edges_keV=with_element(p.bin_edges_keV, 5, 3.0),
                  transfer_edges_keV=xenon.transfer_edges_keV)  # fmt: skip
+    # fmt: off
     for changes, words, remedy in (
         ({"threshold_keV": 1500.0}, "threshold_keV = 1500 keV", "1500 eV is 1.5"),
         ({"threshold_keV": NAN}, "threshold_keV = nan keV", "keV"),
         (edges, "bin_edges_keV[4:6] = 3, 3 keV", "strictly increasing"),
-        ({"counts": with_element(xenon.counts, 7, -2.0)}, "counts = -2", "give events per bin"),
-        ({"counts": with_element(xenon.counts, 7, NAN)}, "counts = nan", "give events per bin"),
-        ({"efficiency": with_element(p.efficiency, 3, 1.2)}, "efficiency = 1.2", "80% is written"),
-        ({"efficiency": with_element(p.efficiency, 3, -0.1)}, "efficiency = -0.1", "[0, 1]"),
+        ({"counts": with_element(xenon.counts, 7, -2.0)}, "counts[7] = -2", "give events per bin"),
+        ({"counts": with_element(xenon.counts, 7, NAN)}, "counts[7] = nan", "give events per bin"),
+        ({"efficiency": with_element(p.efficiency, 3, 1.2)}, "efficiency[3] = 1.2", "80% is written"),
+        ({"efficiency": with_element(p.efficiency, 3, -0.1)}, "efficiency[3] = -0.1", "[0, 1]"),
+        ({"efficiency_offset_keV": p.efficiency_offset_keV[::-1]}, "efficiency_offset_keV[", ""),
+        ({"resolution_keV": np.zeros(3), "transfer_edges_keV": xenon.transfer_edges_keV},
+         "resolution σ(T)[0] = 0", "sum is positive"),
+        ({"source": xenon.parameters.source.scaled(-1.0)}, "source.density[", "positive"),
+        ({"background": 0.0 * p.background}, "background = 0 in all bins", "constrain"),
         ({"exposure_kg_day": 0.0}, "exposure_kg_day = 0 kg d", "mass × time"),
-        ({"background": with_element(p.background, 0, -1.0)}, "background = -1", "not negative"),
+        ({"background": with_element(p.background, 0, -1.0)}, "background[0] = -1", "not negative"),
     ):
+        # fmt: on
         bad = xenon.replace(**changes)
         refused(words, remedy, lambda bad=bad: limit(bad, atom))
         if "counts" not in changes:
@@ -121,3 +129,16 @@ def test_lengths_and_names_of_replace(xenon):
             lambda: xenon.replace(counts=np.ones(3)))  # fmt: skip
     refused("field = 'threshold'", "did you mean 'threshold_keV'",
             lambda: xenon.replace(threshold=1.0))  # fmt: skip
+
+
+def test_names_where_loaded_things_are_meant(xenon, atom, sun):
+    refused("experiment = 'xenonnt-sr0' is a str", "load_experiment", lambda: limit("xenonnt-sr0"))
+    refused("response = 'Xe' is a str", "response(", lambda: cross_section(1.0, 400.0, "Xe"))
+    refused("response = 'Xe' is a str", "response(", lambda: limit(xenon, "Xe"))
+    refused("flux = 'solar' is a str", "flux.solar()", lambda: rate(1.0, "solar", atom))
+    refused("nuisances['background'] = nan", "nominal",
+            lambda: expected_counts(xenon, 1e-22, atom, {"background": NAN}))  # fmt: skip
+    refused("last_n = 2.5", "int", lambda: response("Xe", "hydrogenic", last_n=2.5))
+    refused("photoabsorption[0][0] = 0", "T > 0",
+            lambda: response("Xe", "equivalent-photon",
+                             photoabsorption=([0, 2], [1e-20, 1e-20])))  # fmt: skip

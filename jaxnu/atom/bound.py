@@ -196,9 +196,7 @@ def _bound_orbitals(knobs, mesh, V, n, l):
     index = jnp.where(visible, jnp.arange(y.shape[1]), 0)
     sign = jnp.take_along_axis(jnp.sign(y), jax.lax.cummax(index, axis=1), axis=1)
     nodes = jnp.sum(sign[:, 1:] * sign[:, :-1] < 0, axis=1)
-    return BoundOrbitals(
-        n, l, energy, y * jnp.sqrt(mesh.jacobian), exists & (nodes == n - l - 1)
-    )
+    return BoundOrbitals(n, l, energy, y * jnp.sqrt(mesh.jacobian), exists & (nodes == n - l - 1))
 
 
 @_bound_orbitals.defjvp

@@ -72,9 +72,7 @@ def _unit_nodes(knobs: AtomNumerics) -> tuple[int, np.ndarray, np.ndarray, np.nd
 
 
 @partial(jax.jit, static_argnames="knobs")
-def scattering_mesh(
-    r_out: Float[Array, ""], knobs: AtomNumerics = ATOM_NUMERICS
-) -> ScatteringMesh:
+def scattering_mesh(r_out: Float[Array, ""], knobs: AtomNumerics = ATOM_NUMERICS) -> ScatteringMesh:
     """The mesh for waves around a shell that ends at r_out [Bohr]; the same nodes in r/r_out."""
     inner, rho, step, behind = _unit_nodes(knobs)
     r = r_out * rho
@@ -120,9 +118,7 @@ class _Waves:
     def g(self, node: Int[Array, "..."]) -> Float[Array, "... l energy"]:
         node = jnp.asarray(node)[..., None, None]
         return (
-            self.centrifugal[node] * self.ll
-            + self.static[node]
-            - self.kinetic[node] * self.energy
+            self.centrifugal[node] * self.ll + self.static[node] - self.kinetic[node] * self.energy
         )
 
 
@@ -144,8 +140,9 @@ def _series(potential, r, l, energy):
     c_last, c = jnp.zeros_like(l * energy), jnp.ones_like(l * energy)
     total, power = c, 1.0
     for k in range(1, 7):
-        c_last, c = c, (-2.0 * potential.Z * c + 2.0 * (V0 - energy) * c_last) / (
-            k * (2.0 * l + 1.0 + k)
+        c_last, c = (
+            c,
+            (-2.0 * potential.Z * c + 2.0 * (V0 - energy) * c_last) / (k * (2.0 * l + 1.0 + k)),
         )
         power = power * r
         total = total + c * power
@@ -300,9 +297,7 @@ def _flux_factor(mesh, waves, node, near, far, knobs):
         """g of each energy at its own match node + offset, [l, energy]."""
         at = node + offset
         return (
-            waves.centrifugal[at] * waves.ll
-            + waves.static[at]
-            - waves.kinetic[at] * waves.energy
+            waves.centrifugal[at] * waves.ll + waves.static[at] - waves.kinetic[at] * waves.energy
         )
 
     g = [g_at(offset) for offset in (-2, -1, 0, 1)]

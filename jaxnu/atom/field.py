@@ -88,9 +88,7 @@ def atom_mesh(Z: Float[Array, ""], knobs: AtomNumerics = ATOM_NUMERICS) -> Radia
     )
 
 
-def radial_density(
-    bound: BoundOrbitals, occupation: Float[Array, "orbital"]
-) -> Float[Array, "r"]:
+def radial_density(bound: BoundOrbitals, occupation: Float[Array, "orbital"]) -> Float[Array, "r"]:
     """σ(r) = 4πr²ρ = Σ occupation·P_nl² [electrons per Bohr]."""
     return occupation @ bound.P**2
 
@@ -279,6 +277,4 @@ def frozen_field(
         hartree=zero,
         exchange_correlation=zero,
     )
-    return AtomicField(
-        potential, bound, occupation, energies, zero, jnp.asarray(0), atom, "frozen"
-    )
+    return AtomicField(potential, bound, occupation, energies, zero, jnp.asarray(0), atom, "frozen")

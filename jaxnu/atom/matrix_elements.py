@@ -49,9 +49,7 @@ def bound_factor(
     both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), mesh.r)
     weight = mesh.step * mesh.jacobian
     weight = weight.at[-1].multiply(0.5)
-    return BoundFactor(
-        both[0] * weight, gradient_parts(l, mesh.r, both[0], both[1]) * weight
-    )
+    return BoundFactor(both[0] * weight, gradient_parts(l, mesh.r, both[0], both[1]) * weight)
 
 
 @partial(jax.jit, static_argnames="l")
@@ -132,9 +130,7 @@ def electron_responses(
 
     zero = jnp.zeros((Q.shape[0], states))
     waiting = jnp.zeros((window, slots, *zero.shape))
-    (_, S, R, waiting), _ = jax.lax.scan(
-        order, (bessel.start, zero, zero, waiting), bessel.orders
-    )
+    (_, S, R, waiting), _ = jax.lax.scan(order, (bessel.start, zero, zero, waiting), bessel.orders)
     for l_final in range(l + 1):  # those that wait for L < 0, which does not exist
         R = R + finished(waiting[l_final + l + 2], jnp.asarray(l_final))
     return ElectronResponses(S, R)

@@ -80,9 +80,7 @@ class RadialMesh:
         size = f.shape[-1]
         weights = _slope_weights()
         total = sum(
-            float(weights[i]) * padded[..., i : i + size]
-            for i in range(STENCIL + 1)
-            if i != margin
+            float(weights[i]) * padded[..., i : i + size] for i in range(STENCIL + 1) if i != margin
         )
         return total / (self.step * self.jacobian)
 

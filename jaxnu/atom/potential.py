@@ -50,11 +50,7 @@ def vwn_correlation(rho: Float[Array, "r"]) -> tuple[Float[Array, "r"], Float[Ar
     )
     slope = A * (2.0 / x - (2.0 * x + b) / X - 4.0 * b / (q * q + (2.0 * x + b) ** 2)) - (
         A * b * x0 / X0
-    ) * (
-        2.0 / (x - x0)
-        - (2.0 * x + b) / X
-        - 4.0 * (b + 2.0 * x0) / (q * q + (2.0 * x + b) ** 2)
-    )
+    ) * (2.0 / (x - x0) - (2.0 * x + b) / X - 4.0 * (b + 2.0 * x0) / (q * q + (2.0 * x + b) ** 2))
     return energy, energy - x / 6.0 * slope
 
 
@@ -82,8 +78,7 @@ def thomas_fermi(mesh: RadialMesh, Z: Float[Array, ""]) -> Float[Array, "r"]:
     x = mesh.r * (128.0 * Z / (9.0 * jnp.pi**2)) ** (1.0 / 3.0)
     s = jnp.sqrt(x)
     series = 1.0 + s * (
-        0.02747
-        + s * (1.243 + s * (-0.1486 + s * (0.2302 + s * (0.007298 + s * 0.006944))))
+        0.02747 + s * (1.243 + s * (-0.1486 + s * (0.2302 + s * (0.007298 + s * 0.006944))))
     )
     return -1.0 - (Z - 1.0) / series
 
@@ -178,6 +173,4 @@ class CentralPotential:
 
 def coulomb_potential(mesh: RadialMesh, Z: float) -> CentralPotential:
     """The bare field −Z/r: hydrogen and hydrogen-like ions through the general machinery."""
-    return CentralPotential(
-        mesh, jnp.full_like(mesh.r, -Z), jnp.asarray(float(Z)), latter=False
-    )
+    return CentralPotential(mesh, jnp.full_like(mesh.r, -Z), jnp.asarray(float(Z)), latter=False)

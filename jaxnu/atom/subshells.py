@@ -78,9 +78,7 @@ def ionisation_responses(
     """
     index = subshell_index(atom, subshell)
     l = atom.configuration.l[index]
-    checks.number_range(
-        "energy", energy, 1e-5, 1e6, "Hartree", "give energies above the threshold"
-    )
+    checks.number_range("energy", energy, 1e-5, 1e6, "Hartree", "give energies above the threshold")
     checks.number_range("Q", Q, 1e-12, 1e6, "a.u.", "give positive momentum transfers")
     r_out = shell_edge(atom.mesh, atom.bound.P[index][None], knobs)
     mesh = scattering_mesh(r_out, knobs)
@@ -217,9 +215,7 @@ def effective_electrons(
     """
     index = subshell_index(atom, subshell)
     r_out = shell_edge(atom.mesh, atom.bound.P[index][None], knobs)
-    log_kappa = jnp.linspace(
-        np.log(knobs.kappa_min), np.log(knobs.kappa_max), knobs.kappa_nodes
-    )
+    log_kappa = jnp.linspace(np.log(knobs.kappa_min), np.log(knobs.kappa_max), knobs.kappa_nodes)
     Q = jnp.exp(log_kappa) / r_out
     responses = ionisation_responses(atom, subshell, energy, Q, l_max, knobs)
     step = log_kappa[1] - log_kappa[0]

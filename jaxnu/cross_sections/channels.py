@@ -10,6 +10,7 @@ from jaxnu.constants import ELECTRON_MASS_keV
 from jaxnu.cross_sections.magnetic import magnetic_kernels
 from jaxnu.cross_sections.weak import weak_free, weak_kernels
 from jaxnu.errors import InputError
+from jaxnu.responses.base import Response
 
 CHANNELS = ("magnetic", "weak")
 PARTS = ("total", "longitudinal", "transverse")
@@ -32,6 +33,14 @@ class Channel:
                 f"part = {self.part!r}, spin_current = {self.spin_current} with channel 'weak': "
                 "its axial and interference terms belong to neither part and need the spin; "
                 "allowed: part='total', spin_current=True"
+            )
+
+    def check(self, response: Response) -> None:
+        """Refuse a response that holds too little for this channel."""
+        if self.name == "weak" and response.magnetic_only:
+            raise InputError(
+                f"channel = 'weak' with the response {response.model!r}, which leaves out S; "
+                "allowed: channel='magnetic', or another model, such as 'stepping'"
             )
 
     def kernels(

@@ -146,11 +146,13 @@ def cross_section(
     Valid for T ≪ m and Zα ≪ 1 (the responses are nonrelativistic).
     """
     require_x64("cross_section")
+    checks.instance("response", response, Response, "response('Xe') gives one")
     _check_energies(T_keV, E_keV)
     checks.magnetic_moment("mu", mu)
     checks.one_of("flavor", flavor, FLAVORS)
     fraction, antineutrino = FLAVORS[flavor]
     which = Channel(channel, part, spin_current, antineutrino)
+    which.check(response)
     T, E = jnp.broadcast_arrays(jnp.asarray(T_keV, dtype=float), jnp.asarray(E_keV, dtype=float))
     value = _map_cross_section(
         T.ravel(), E.ravel(), jnp.asarray(fraction), response, which, by_shell, numerics
@@ -175,11 +177,13 @@ def cross_section_lines(
     Arguments as in `cross_section`; sigma_cm2 has the shape of E_keV and a last axis over lines.
     """
     require_x64("cross_section_lines")
+    checks.instance("response", response, Response, "response('Xe') gives one")
     checks.number_range("E_keV", E_keV, 0.0, np.inf, "keV", "give E > 0", open_low=True)
     checks.magnetic_moment("mu", mu)
     checks.one_of("flavor", flavor, FLAVORS)
     fraction, antineutrino = FLAVORS[flavor]
     which = Channel(channel, part, spin_current, antineutrino)
+    which.check(response)
     E = jnp.asarray(E_keV, dtype=float)
     value = _map_lines(E.ravel(), jnp.asarray(fraction), response, which, numerics)
     value = value.reshape(E.shape + value.shape[1:])

@@ -30,6 +30,7 @@ def effective_charge(
     Returns two dimensionless arrays. Raises InputError for concrete T ≤ 0 or NaN.
     """
     require_x64("effective_charge")
+    checks.instance("response", response, Response, "response('Xe') gives one")
     checks.number_range(
         "T_keV", T_keV, 0.0, 1e9, "keV", "give an energy transfer T > 0 in keV", open_low=True
     )

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import checks, precision  # noqa: F401
+from jaxnu.detector import mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.interpolation import monotone_cubic
@@ -59,6 +60,8 @@ class Experiment:
 
     parameters: what may be varied.
     counts: events per bin, or None.
+    acceptance: mean efficiency of each bin as loaded, a constant: it tells what background was
+        behind the detected one, and stays when a parameter moves.
     name, title: short name and one line for people.
     target: element symbol.
     background_floating: the background's norm is free; otherwise it is constrained to 1 ± its
@@ -74,6 +77,7 @@ class Experiment:
 
     parameters: Parameters
     counts: Float[Array, "bins"] | None
+    acceptance: Float[Array, "bins"]
     name: str = field(metadata={"static": True})
     title: str = field(metadata={"static": True})
     target: str = field(metadata={"static": True})
@@ -119,15 +123,28 @@ class Experiment:
         if kept.get("counts") is not None:
             kept["counts"] = jnp.asarray(kept["counts"], float)
         changed = dataclasses.replace(self, **{**kept, "parameters": parameters})
+        if "bin_edges_keV" in changes:  # other bins: what passed in them has to be found anew
+            changed = dataclasses.replace(changed, acceptance=acceptance(parameters, self.numerics))
         _check_layout(changed)
         return changed
+
+
+def acceptance(parameters: Parameters, numerics: Numerics = NUMERICS) -> Float[Array, "bins"]:
+    """Mean efficiency of each bin, between 0 and 1."""
+    p = parameters
+    return jax.lax.stop_gradient(
+        mean_efficiency(
+            p.bin_edges_keV, p.threshold_keV, p.efficiency_offset_keV, p.efficiency,
+            numerics.bin_order,
+        )
+    )  # fmt: skip
 
 
 def _check_layout(experiment: Experiment) -> None:
     """Refuse arrays whose lengths do not belong together."""
     p = experiment.parameters
     bins = p.bin_edges_keV.shape[-1] - 1
-    lengths = {"background": p.background.shape[-1]}
+    lengths = {"background": p.background.shape[-1], "acceptance": experiment.acceptance.shape[-1]}
     if experiment.counts is not None:
         lengths["counts"] = experiment.counts.shape[-1]
     for key, length in lengths.items():

@@ -22,6 +22,7 @@ from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import (
     Experiment,
     Parameters,
+    acceptance,
     half_efficiency_keV,
     transfer_edges,
 )
@@ -358,19 +359,21 @@ def _read(name: str, file: str, text: str) -> Experiment:
     T_max = max(float(jnp.max(source.edges_keV)), float(jnp.max(source.lines_keV, initial=0.0)))
     with _located(f"{detector.where('resolution')}: "):
         edges = transfer_edges(resolution, bin_edges[0], bin_edges[-1], T_max)
+    parameters = Parameters(
+        source=source,
+        exposure_kg_day=jnp.asarray(exposure, float),
+        threshold_keV=jnp.asarray(threshold, float),
+        resolution_keV=jnp.asarray(resolution, float),
+        efficiency_offset_keV=jnp.asarray(knots - threshold, float),
+        efficiency=jnp.asarray(efficiency, float),
+        bin_edges_keV=jnp.asarray(bin_edges, float),
+        background=jnp.asarray(background, float),
+        background_uncertainty=jnp.asarray(uncertainty, float),
+    )
     return Experiment(
-        parameters=Parameters(
-            source=source,
-            exposure_kg_day=jnp.asarray(exposure, float),
-            threshold_keV=jnp.asarray(threshold, float),
-            resolution_keV=jnp.asarray(resolution, float),
-            efficiency_offset_keV=jnp.asarray(knots - threshold, float),
-            efficiency=jnp.asarray(efficiency, float),
-            bin_edges_keV=jnp.asarray(bin_edges, float),
-            background=jnp.asarray(background, float),
-            background_uncertainty=jnp.asarray(uncertainty, float),
-        ),
+        parameters=parameters,
         counts=None if counts is None else jnp.asarray(counts, float),
+        acceptance=acceptance(parameters),
         name=name,
         title=title,
         target=element,
@@ -451,3 +454,14 @@ def describe(name: str | os.PathLike[str]) -> str:
     }
     width = max(map(len, lines))
     return "\n".join(f"{key:<{width}}  {text}" for key, text in lines.items())
+
+
+def headline(name: str) -> tuple[str, bool, str, str]:
+    """(element, whether it has counts, title, citation) of a shipped experiment, read only."""
+    content = _parse(f"{name}.toml", _catalogue()[name].read_text(encoding="utf-8"))
+    return (
+        content["target"]["element"],
+        "counts" in content["data"],
+        content["title"],
+        content["reference"]["citation"],
+    )

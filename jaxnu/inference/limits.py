@@ -44,6 +44,7 @@ class LimitResult:
     """An upper limit on μ_ν with everything needed to quote, check and draw it.
 
     limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
+    expected_mu_B: the limit that the expected background alone would give (Asimov data) [μ_B].
     nuisances: best-fit values, {"background": norm}.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
@@ -52,12 +53,14 @@ class LimitResult:
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
+    threshold_keV, exposure_kg_day: of the experiment that was fitted.
     counts, background, signal: per bin; background at the best fit, signal at the limit.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
-    derivatives is None.
+    derivatives and expected_mu_B are None.
     """
 
     limit_mu_B: Any
+    expected_mu_B: float | None
     best_fit_mu2: Any
     nuisances: dict[str, Any]
     scan_mu2: Any
@@ -74,6 +77,8 @@ class LimitResult:
     delta: float
     data: str
     residual: Any
+    threshold_keV: Any
+    exposure_kg_day: Any
     bin_edges_keV: Any
     counts: Any
     background: Any
@@ -122,9 +127,11 @@ def limit(
         jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
     Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
         did not converge.
-    Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; asymptotic, so Δ is not calibrated by
-        toys (it over-covers somewhat at the boundary μ² = 0).
+    Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; Δ is asymptotic, not calibrated by toys.
+        As an upper limit the two-sided Δ covers (1+CL)/2, 95% at CL = 90%, far from the boundary
+        μ² = 0, the one-sided Δ covers CL; near the boundary both cover more.
     """
+    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     if experiment.counts is None:
         raise InputError(
             f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
@@ -151,6 +158,7 @@ def sensitivity(
 def statistic_threshold(confidence_level: float, convention: str) -> float:
     """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
     checks.one_of("convention", convention, CONVENTIONS)
+    checks.instance("confidence_level", confidence_level, float, "90% is written 0.90")
     if not 0.5 < confidence_level < 1.0:
         raise InputError(
             f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
@@ -168,6 +176,7 @@ def _limit(
     data: str,
 ) -> LimitResult:
     require_x64("limit")
+    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     checks.one_of("method", method, METHODS)
     delta = statistic_threshold(confidence_level, convention)
     if response is None:
@@ -181,7 +190,7 @@ def _limit(
         model = _binned_model(parameters, experiment, response, data)
         value, fit = _fit(model, delta, numerics)
         value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
-        derivatives = None
+        derivatives = expected = None
     else:
         model, moved = _model_and_tangents(
             parameters, _directions(parameters), experiment, response, data
@@ -190,9 +199,12 @@ def _limit(
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
         _check_fit(experiment, model, fit)
+        asimov = dataclasses.replace(model, counts=model.background)
+        expected = float(_fit_and_tangents(asimov, moved, delta, numerics)[0])
         derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
     return LimitResult(
         limit_mu_B=value,
+        expected_mu_B=expected,
         best_fit_mu2=fit.best[0] * MU2_UNIT,
         nuisances={"background": fit.best[1]},
         scan_mu2=fit.scan_x * MU2_UNIT,
@@ -209,10 +221,12 @@ def _limit(
         delta=delta,
         data=data,
         residual=fit.residual,
-        bin_edges_keV=experiment.parameters.bin_edges_keV,
+        threshold_keV=parameters.threshold_keV,
+        exposure_kg_day=parameters.exposure_kg_day,
+        bin_edges_keV=parameters.bin_edges_keV,
         counts=model.counts,
         background=fit.best[1] * model.background,
-        signal=(value / 1e-11) ** 2 * model.signal,
+        signal=value**2 / MU2_UNIT * model.signal,
     )
 
 
@@ -230,7 +244,7 @@ def _binned_model(
 ) -> BinnedModel:
     """The likelihood as a function of the parameters."""
     experiment = dataclasses.replace(experiment, parameters=parameters)
-    signal, background = templates(experiment, response)
+    signal, background = templates(experiment, response, background_moves=data == "Asimov")
     counts = experiment.counts if data == "observed" else None
     return BinnedModel(
         counts=background if counts is None else counts,
@@ -307,7 +321,10 @@ def _directions(parameters: Parameters) -> Parameters:
 def convergence(
     result: LimitResult, experiment: Experiment, response: Response | None = None
 ) -> float:
-    """Relative change of a limit when the nodes in T, E, Q and per bin are doubled."""
+    """Relative change of a limit when the nodes of its integrals over T, E, Q and bins are doubled.
+
+    The source keeps its own nodes: how well those hold φ(E) is tested with the sources.
+    """
     if response is None:
         response = make_response(experiment.target)
     parameters = experiment.parameters

@@ -69,9 +69,7 @@ def _regular_ratios(
     _, top = jax.lax.while_loop(lambda carry: carry[0] > l_max, scaled_below, (l_start, start))
 
     orders = jnp.arange(l_max, 0, -1, dtype=float)
-    _, (F, dF) = jax.lax.scan(
-        lambda pair, l: (lower := below(l, pair), lower), top, orders
-    )
+    _, (F, dF) = jax.lax.scan(lambda pair, l: (lower := below(l, pair), lower), top, orders)
     F = jnp.concatenate([F[::-1], top[0][None]])
     dF = jnp.concatenate([dF[::-1], top[1][None]])
     size = jnp.abs(F[0]) + jnp.abs(dF[0])
@@ -155,9 +153,7 @@ def coulomb_functions(
 
 
 @partial(jax.jit, static_argnums=2)
-def _coulomb(
-    eta: Float[Array, "..."], rho: Float[Array, "..."], l_max: int
-) -> CoulombFunctions:
+def _coulomb(eta: Float[Array, "..."], rho: Float[Array, "..."], l_max: int) -> CoulombFunctions:
     point = partial(_one_point, l_max=l_max)
     for _ in range(eta.ndim):
         point = jax.vmap(point)

@@ -120,9 +120,7 @@ def bessel_scan(x: Float[Array, "..."], L_max: int) -> BesselScan:
         return jnp.where(far, above, g), jnp.where(far, g, below)
 
     far = x >= top
-    g_top, g_last = jax.lax.fori_loop(
-        1, top, upward, (3.0 * j1 / jnp.where(far, s, 1.0), j0)
-    )
+    g_top, g_last = jax.lax.fori_loop(1, top, upward, (3.0 * j1 / jnp.where(far, s, 1.0), j0))
 
     def fraction(i, ratio):
         L = top - 1 + steps - i

@@ -1,5 +1,6 @@
 """Models of the atomic responses S(T,Q) and R(T,Q) behind one interface."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,7 @@ def response(target: str, model: str = "stepping", **options: Any) -> Response:
     require_x64("response")
     checks.one_of("model", model, MODELS)
     build = MODELS[model]
-    allowed = build.__code__.co_varnames[1 : build.__code__.co_argcount]
+    allowed = list(inspect.signature(build).parameters)[1:]
     for option in options:
         if option not in allowed:
             raise InputError(

@@ -48,6 +48,7 @@ class Response:
     thresholds_keV: Float[Array, "shells"]
 
     has_continuum: ClassVar[bool] = True  # False: the smooth part is zero and never integrated
+    magnetic_only: ClassVar[bool] = False  # True: S is left out, so no weak cross section follows
 
     @property
     def shells(self) -> tuple[Shell, ...]:

@@ -1,7 +1,7 @@
 """The equivalent-photon approximation: refuted for the magnetic moment, kept for comparison."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import checks
-from jaxnu.constants import FINE_STRUCTURE, HBARC2_keV2_cm2
+from jaxnu.constants import FINE_STRUCTURE, AVOGADRO_per_mol, HBARC2_keV2_cm2
 from jaxnu.elements import element
 from jaxnu.errors import InputError
 from jaxnu.responses.base import Response
@@ -42,8 +42,12 @@ class EquivalentPhoton(Response):
     variant "light-cone" (Wong, Li, Lin, PRL 105, 061801): R/Q² frozen, R = Q² σ_γ/(4π²α T), which
         gives dσ/dT → α μ² E² σ_γ/(2π m² T), the spurious enhancement;
     variant "frozen-current": R itself frozen, R = T σ_γ/(4π²α).
-    Both fail because R falls fast once Q exceeds an inverse atomic radius (KS11 section 4).
+    S is not modelled, so the weak channel refuses this response. σ_γ is zero below the first
+    energy of its table (100 eV for xraydb), the `threshold_keV` of the single shell "all".
+    Both variants fail because R falls fast once Q exceeds an inverse atomic radius (KS11, 4).
     """
+
+    magnetic_only: ClassVar[bool] = True
 
     source: Any  # a PhotoabsorptionTable or a Response: whatever has photoabsorption_cm2
     variant: str = field(metadata={"static": True})
@@ -72,8 +76,10 @@ def frozen_photon(
         checks.one_of("photoabsorption", photoabsorption, ("xraydb", "hydrogenic"))
         source = hydrogenic_ion(target) if photoabsorption == "hydrogenic" else _elam(target)
     else:
+        checks.instance("photoabsorption", photoabsorption, tuple, "give (T_keV, sigma_cm2)")
         T, sigma = photoabsorption
         checks.increasing("photoabsorption[0]", T, "keV")
+        checks.number_range("photoabsorption[0]", T, 0.0, 1e6, "keV", "T > 0", open_low=True)
         checks.number_range(
             "photoabsorption[1]", sigma, 0.0, 1e-12, "cm²",
             "give positive cross sections per atom, 1 Mb = 1e-18 cm²", open_low=True,
@@ -83,10 +89,13 @@ def frozen_photon(
                 f"photoabsorption = arrays of shapes {np.shape(T)} and {np.shape(sigma)}; "
                 "give T_keV and sigma_cm2 of one length"
             )
-        source = PhotoabsorptionTable(jnp.asarray(T), jnp.asarray(sigma))
-    first = source.thresholds_keV[0] if isinstance(source, Response) else source.T_keV[0]
+        source = PhotoabsorptionTable(jnp.asarray(T, float), jnp.asarray(sigma, float))
+    if isinstance(source, Response):
+        first, electrons = source.thresholds_keV[0], source.electrons
+    else:
+        first, electrons = source.T_keV[0], jnp.array([float(Z)])
     return EquivalentPhoton(
-        target, "equivalent-photon", Z, ("all",), jnp.array([float(Z)]), jnp.atleast_1d(first),
+        target, "equivalent-photon", Z, ("all",), electrons, jnp.atleast_1d(first),
         source, variant,
     )  # fmt: skip
 
@@ -106,5 +115,5 @@ def _elam(target: str) -> PhotoabsorptionTable:
     )
     T_eV = np.unique(grid)
     per_gram = xraydb.mu_elam(target, T_eV, kind="photo")
-    atoms_per_gram = 6.02214076e23 / xraydb.atomic_mass(target)
+    atoms_per_gram = AVOGADRO_per_mol / xraydb.atomic_mass(target)
     return PhotoabsorptionTable(jnp.asarray(T_eV / 1e3), jnp.asarray(per_gram / atoms_per_gram))

@@ -123,6 +123,7 @@ def hydrogenic_ion(
     checks.number_range(
         "electrons", electrons, 0.0, 2.0, "", "the 1s shell holds one or two", open_low=True
     )
+    checks.instance("last_n", last_n, int, "keep the lines 1s→2 to 1s→last_n")
     checks.number_range("last_n", last_n, 2, 1000, "", "keep the lines 1s→2 to 1s→last_n")
     threshold = (Z * ATOMIC_MOMENTUM_keV) ** 2 / (2.0 * _M)
     return Hydrogenic(

@@ -14,6 +14,7 @@ from jaxnu.constants import (
     FERMI_per_keV2,
     HBARC2_keV2_cm2,
 )
+from jaxnu.cross_sections.weak import weak_free, weak_kernels
 from jaxnu.errors import InputError
 
 M = ELECTRON_MASS_keV
@@ -119,3 +120,19 @@ def test_mu_does_not_enter():
     atom = response("Ge", "free")
     a, b = (float(cross_section(1.0, 100.0, atom, mu, channel="weak")) for mu in (0.0, 1e-10))
     assert a == b > 0.0
+
+
+def test_vector_part_on_the_relativistic_shell_is_the_free_one(monkeypatch, agree):
+    """S = (2m+T) δ(Q² − T² − 2mT), R = T δ(…) (with spin) give the exact free one for g_A = 0."""
+    monkeypatch.setattr("jaxnu.cross_sections.weak.G_A", 0.0)
+    T, E = (x.ravel() for x in np.meshgrid([0.1, 5.0, 60.0], [200.0, 1000.0, 5000.0]))
+    Q = np.sqrt(T**2 + 2.0 * M * T)
+    k_S, k_R = weak_kernels(T, E, Q, 1.0, False)
+    agree("vector part", (2.0 * M + T) * k_S + T * k_R, weak_free(T, E, 1.0, False), 1e-12)
+
+
+def test_equivalent_photon_has_no_weak_cross_section():
+    photon = response("Ge", "equivalent-photon", photoabsorption="hydrogenic")
+    with pytest.raises(InputError, match="leaves out S"):
+        cross_section(20.0, 1000.0, photon, channel="weak")
+    assert float(photon.shells[0].electrons) == 1.0
