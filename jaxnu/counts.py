@@ -148,7 +148,8 @@ def check_parameters(experiment: Experiment) -> None:
     checks.number_range(
         "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
     )
-    width = energy_resolution(jnp.asarray(experiment.transfer_edges_keV), p.resolution_keV)
+    T = np.asarray(experiment.transfer_edges_keV)
+    width = jax.jit(energy_resolution)(T, p.resolution_keV)
     checks.number_range(
         "resolution σ(T)", width, 0.0, 1e6, "keV", "give coefficients whose sum is positive",
         open_low=True,

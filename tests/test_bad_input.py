@@ -100,7 +100,7 @@ def test_parameters_of_an_experiment(xenon, atom):
         (edges, "bin_edges_keV[4:6] = 3, 3 keV", "strictly increasing"),
         ({"counts": with_element(xenon.counts, 7, -2.0)}, "counts[7] = -2", "give events per bin"),
         ({"counts": with_element(xenon.counts, 7, NAN)}, "counts[7] = nan", "give events per bin"),
-        ({"efficiency": with_element(p.efficiency, 3, 1.2)}, "efficiency[3] = 1.2", "80% is written"),
+        ({"efficiency": with_element(p.efficiency, 3, 1.2)}, "efficiency[3] = 1.2", "80% is"),
         ({"efficiency": with_element(p.efficiency, 3, -0.1)}, "efficiency[3] = -0.1", "[0, 1]"),
         ({"efficiency_offset_keV": p.efficiency_offset_keV[::-1]}, "efficiency_offset_keV[", ""),
         ({"resolution_keV": np.zeros(3), "transfer_edges_keV": xenon.transfer_edges_keV},

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -129,15 +130,12 @@ class Experiment:
         return changed
 
 
+@partial(jax.jit, static_argnames=("numerics",))
 def acceptance(parameters: Parameters, numerics: Numerics = NUMERICS) -> Float[Array, "bins"]:
-    """Mean efficiency of each bin, between 0 and 1."""
-    p = parameters
-    return jax.lax.stop_gradient(
-        mean_efficiency(
-            p.bin_edges_keV, p.threshold_keV, p.efficiency_offset_keV, p.efficiency,
-            numerics.bin_order,
-        )
-    )  # fmt: skip
+    """Mean efficiency of each bin, between 0 and 1, as a constant."""
+    p = jax.lax.stop_gradient(parameters)
+    curve = p.bin_edges_keV, p.threshold_keV, p.efficiency_offset_keV, p.efficiency
+    return mean_efficiency(*curve, numerics.bin_order)
 
 
 def _check_layout(experiment: Experiment) -> None:

@@ -356,7 +356,7 @@ def _read(name: str, file: str, text: str) -> Experiment:
     texts = {key: reference.text(key, "a text") for key in REFERENCE if key in reference}
 
     source = _source(source_table)
-    T_max = max(float(jnp.max(source.edges_keV)), float(jnp.max(source.lines_keV, initial=0.0)))
+    T_max = float(np.max([source.edges_keV[-1], *np.asarray(source.lines_keV)]))
     with _located(f"{detector.where('resolution')}: "):
         edges = transfer_edges(resolution, bin_edges[0], bin_edges[-1], T_max)
     parameters = Parameters(
