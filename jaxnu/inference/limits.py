@@ -131,6 +131,7 @@ def limit(
         As an upper limit the two-sided Δ covers (1+CL)/2, 95% at CL = 90%, far from the boundary
         μ² = 0, the one-sided Δ covers CL; near the boundary both cover more.
     """
+    require_x64("limit")
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     if experiment.counts is None:
         raise InputError(
@@ -158,8 +159,7 @@ def sensitivity(
 def statistic_threshold(confidence_level: float, convention: str) -> float:
     """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
     checks.one_of("convention", convention, CONVENTIONS)
-    checks.instance("confidence_level", confidence_level, float, "90% is written 0.90")
-    if not 0.5 < confidence_level < 1.0:
+    if not (isinstance(confidence_level, int | float) and 0.5 < confidence_level < 1.0):
         raise InputError(
             f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
         )
