@@ -127,6 +127,7 @@ def test_bound_and_continuum_orbitals_are_orthogonal(symbol):
     assert _orthogonality(symbol, replace(FINE, shell_edge=3e-9)) < 1e-7
 
 
+@pytest.mark.slow
 def test_short_waves_and_coulomb_functions_give_one_normalisation():
     atom = self_consistent_field("Xe")
     mesh = scattering_mesh(2.0)
@@ -142,6 +143,7 @@ def test_short_waves_and_coulomb_functions_give_one_normalisation():
     assert error < 1e-5
 
 
+@pytest.mark.slow
 def test_a_finer_mesh_changes_little():
     atom = self_consistent_field("Ge")
     energy = jnp.geomspace(0.04, 80.0, 10)

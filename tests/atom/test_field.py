@@ -111,6 +111,7 @@ def test_every_atom_runs_the_same_compiled_programs():
     assert field._solve._cache_size() <= 2
 
 
+@pytest.mark.slow
 def test_finer_mesh_changes_nothing():
     fine = replace(ATOM_NUMERICS, mesh_points=8192, coarse_factor=8, field_tolerance=1e-10)
     for symbol in ("Ar", "Xe"):

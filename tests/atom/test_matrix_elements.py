@@ -75,6 +75,7 @@ def test_integrals_at_threshold(subshell):
         assert at_zero == pytest.approx(exact, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_effective_electrons_above_threshold(ground):
     T = np.array([0.6, 1.0, 2.0, 5.0])
     exact = [0.968137210955, 0.987439347010, 0.996807037606, 0.999531146508]
@@ -104,6 +105,7 @@ def test_lines_of_the_ground_state(ground):
         assert np.abs(error).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_static_and_energy_sums(ground):
     """∫S dT = 1 − (1 + Q²/4)^−4 and ∫T S dT = Q²/2: lines, Rydberg tail, continuum."""
     Q = jnp.array([0.1, 0.7, 2.0])

@@ -44,6 +44,7 @@ def compare(symbol, T_keV, tolerance):
     assert np.abs(ratio[away] - 1.0).max() < tolerance, symbol
 
 
+@pytest.mark.slow
 def test_argon_from_2_to_10_kev():
     compare("Ar", HIGH_keV, 0.05)
 
