@@ -342,8 +342,8 @@ with {versions}.
 The last column is the script that prints a row by itself; print_numbers.py ends with status 1 if a
 row does not hold. In brackets: ours/asked − 1. The numbers asked for come from publications, closed
 forms or a calculation that shares no code with jaxnu, except that derivatives of the limit are
-held against differences of jaxnu's own limit (for the threshold a numpy calculation gives 0.9693); a
-row marked – is shown for comparison. The limits asked for leave out CNO, 8B and hep, which lower
+held against differences of jaxnu's own limit (for the threshold a numpy calculation gives 0.9693);
+a row marked – is shown for comparison. The limits asked for leave out CNO, 8B and hep, which lower
 ours by 0.4%; with the same fluxes they agree to 0.1% (tests/inference/test_limits.py).
 """
 
