@@ -160,7 +160,7 @@ def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None
     sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
     sub.add_argument("--T-min-keV", type=_number, default=low, help=f"default {low:g}")
     sub.add_argument("--T-max-keV", type=_number, default=high, help=f"default {upper}")
-    sub.add_argument("--points", type=_count, default=200, help="logarithmic grid (default 200)")
+    sub.add_argument("--points", type=_count, default=500, help="logarithmic grid (default 500)")
     sub.add_argument("--plot", type=Path, metavar="PNG", help="write a picture")
     sub.add_argument("--csv", type=Path, metavar="CSV", help="write the table")
 
@@ -230,7 +230,8 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         f"  signal         {float(np.sum(result.signal)):.4g} events at the limit",
         f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
         *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
-        *["                 (background: its norm floats)"] * experiment.background_floating,
+        *["                 (background: counts are fixed and its norm floats)"]
+        * (experiment.background_floating and result.data == "observed"),
         f"                 threshold {float(p.threshold_keV):.4g} keV: half of the largest "
         "efficiency",
         f"  convergence    {change:.1e} relative change with doubled nodes in T, E and Q",
@@ -392,6 +393,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except InputError as error:
         print(f"jaxnu: error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -402,6 +404,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
             raise
         print("jaxnu: failed: out of memory; use a simpler --response", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:  # the reader of stdout has had enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("jaxnu: interrupted; no file was left half written", file=sys.stderr)

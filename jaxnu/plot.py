@@ -66,8 +66,9 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     profile.axhline(result.delta, color="tab:gray", lw=1, ls=":")
     profile.axvline(limit, color="tab:red", lw=1, ls="--")
     profile.text(
-        limit, 0.02, f" {result.limit_mu_B:.3g} $\\mu_B$ ({cl:g}% CL)", color="tab:red",
+        limit, 0.97, f"{result.limit_mu_B:.3g} $\\mu_B$ ({cl:g}% CL)", color="tab:red",
         transform=profile.get_xaxis_transform(), fontsize="small", rotation=90, ha="right",
+        va="top",
     )  # fmt: skip
     profile.text(
         0.02 * profile.get_xlim()[1], result.delta, f"{result.convention}: {result.delta:.3f}",

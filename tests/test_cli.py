@@ -90,7 +90,7 @@ def test_cross_section_table_has_every_shell(capsys):
 def test_rate_and_lists(capsys):
     assert main(["rate", "gemma", "--T-max-keV", "20", "--csv", "rate.csv"]) == 0
     rows = Path("rate.csv").read_text().splitlines()[2:]
-    assert len(rows) == 200 and all(float(row.split(",")[1]) > 0 for row in rows)
+    assert len(rows) == 500 and all(float(row.split(",")[1]) > 0 for row in rows)
     assert main(["experiments"]) == 0
     listing = capsys.readouterr().out
     assert "xenonnt-sr0" in listing and "gemma" in listing and "XENON Collaboration" in listing
@@ -187,3 +187,11 @@ def test_limit_with_a_continuum_model(capsys):
     # one 1s electron bound by 39.7 keV in the place of 54 electrons: hardly a signal in the bins
     print(f"one bound electron: {result['limit_mu_B']:.3e}, {result['convergence']:.1e}")
     assert result["limit_mu_B"] > 1e-10 and result["convergence"] < 1e-3
+
+
+def test_a_reader_that_stops_early_sees_no_traceback(tmp_path):
+    command = [sys.executable, "-c", "import sys, jaxnu.cli; sys.exit(jaxnu.cli.console())", "cite"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert "Traceback" not in errors and "BrokenPipe" not in errors
