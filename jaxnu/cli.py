@@ -416,6 +416,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def console() -> int:
     """The installed command: `main` in a process of its own."""
-    gc.disable()  # tracing makes millions of objects that live to the end: 10% of the time
+    gc.disable()  # tracing makes millions of objects, and most live to the end
     _compile_quickly()
     return main()

@@ -128,8 +128,8 @@ def limit(
     Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
         did not converge.
     Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; Δ is asymptotic, not calibrated by toys.
-        As an upper limit the two-sided Δ covers (1+CL)/2, 95% at CL = 90%, far from the boundary
-        μ² = 0, the one-sided Δ covers CL; near the boundary both cover more.
+        As an upper limit, asymptotically and far from the boundary μ² = 0, the two-sided Δ covers
+        (1+CL)/2, 95% at CL = 90%, and the one-sided Δ covers CL.
     """
     require_x64("limit")
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
