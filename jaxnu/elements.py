@@ -25,6 +25,13 @@ class Subshell:
     electrons: float
     binding_keV: float
 
+    @property
+    def orbital(self) -> str:
+        """The nl label to which this subshell belongs: "3d" for M4 and M5."""
+        n = "KLMNOPQ".index(self.label[0]) + 1
+        l = int(self.label[1:] or 1) // 2  # 1 is s; 2, 3 are p1/2, p3/2; 4, 5 are d3/2, d5/2
+        return f"{n}{'spdf'[l]}"
+
 
 def read_rows(name: str) -> list[dict[str, str]]:
     """Rows of a shipped CSV table; lines that start with # carry source and unit."""
@@ -61,11 +68,17 @@ def element(symbol: str) -> Element:
 
 
 def subshells(symbol: str) -> tuple[Subshell, ...]:
-    """Tabulated subshells of an element, occupations summing to Z (Elam 2002)."""
+    """Tabulated subshells of an element, H to Cs or W, occupations summing to Z.
+
+    Edges of Elam 2002, first ionisation energies where there is none; data/README.md has the rule.
+
+    Raises:
+        InputError: not an element, or one without binding energies here.
+    """
     element(symbol)
     if symbol not in _binding_table():
         raise InputError(
-            f"target = {symbol!r} has no binding energies in jaxnu; tabulated are "
-            f"{', '.join(_binding_table())}; use model='free' or one of these"
+            f"target = {symbol!r} has no binding energies in jaxnu; tabulated are H to Cs and W; "
+            "use model='free' or one of these"
         )
     return _binding_table()[symbol]

@@ -51,7 +51,7 @@ def test_atomic_weights_are_xraydbs():
     error = {
         e.symbol: abs(e.weight / xraydb.atomic_mass(e.symbol) - 1.0)
         for e in elements().values()
-        if e.symbol in TABULATED
+        if e.symbol in TABULATED and e.symbol != "Tc"  # no standard weight: no stable isotope
     }
     worst = max(error, key=error.get)
     print(f"weights against xraydb: worst {worst}, {error[worst]:.1e}")
