@@ -1,19 +1,22 @@
-"""S and R of one subshell from radial orbitals: one downward scan over the multipole order L.
+"""S and R of subshells from radial orbitals: one downward scan over l′ for all of them.
 
-Hartree atomic units; per electron of the subshell, averaged over its magnetic number.
+Hartree atomic units; per electron of a subshell, averaged over its magnetic number. Subshells
+that are scaled to the same x = Qr share every j_L(x).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxnu.atom.angular import current_factors, density_factors, gradient_parts
 from jaxnu.atom.mesh import RadialMesh
-from jaxnu.numerics.spherical_bessel import bessel_scan, spherical_bessel_j0_minus_one
+from jaxnu.numerics.spherical_bessel import bessel_scan
 
 
 @jax.tree_util.register_dataclass
@@ -25,23 +28,24 @@ class ElectronResponses:
     units of the Bohr velocity squared, so that R = T²·S/Q² as Q → 0.
     """
 
-    S: Float[Array, "Q final"]
-    R: Float[Array, "Q final"]
+    S: Float[Array, "... Q final"]
+    R: Float[Array, "... Q final"]
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class BoundFactor:
-    """What the initial orbital brings to the radial integrals: P, g_{l−1}, g_{l+1}, times dr."""
+class Range(NamedTuple):
+    """The part of the domain that matters for l_low ≤ l′ ≤ l_high: nodes from first_Q in Q and
+    first_r in r on. Below, j_L(Qr) is too small for any L in reach."""
 
-    density: Float[Array, "r"]
-    gradients: Float[Array, "2 r"]
+    l_low: int
+    l_high: int
+    first_Q: int = 0
+    first_r: int = 0
 
 
 def bound_factor(
     l: int, field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
-) -> BoundFactor:
-    """An orbital and its gradient parts on the nodes of `mesh`, with the trapezoid weights.
+) -> Float[Array, "3 r"]:
+    """What an initial orbital brings to the radial integrals: P, g_{l−1}, g_{l+1}, times dr.
 
     l: angular momentum (static). field_mesh, P: where the orbital is known. mesh: the inner part
     of a scattering mesh; its last node carries half a weight.
@@ -49,88 +53,124 @@ def bound_factor(
     both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), mesh.r)
     weight = mesh.step * mesh.jacobian
     weight = weight.at[-1].multiply(0.5)
-    return BoundFactor(both[0] * weight, gradient_parts(l, mesh.r, both[0], both[1]) * weight)
+    return jnp.concatenate([both[:1], gradient_parts(l, mesh.r, both[0], both[1])]) * weight
 
 
-@partial(jax.jit, static_argnames="l")
+def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
+    """The share of one l′ in S and R of an electron of angular momentum l.
+
+    Slot i of the density has L = l′ − l + 2i; of the current L = l′ − λ + 2i, λ = l ∓ 1.
+    """
+    density, current = density_factors(l, l_max), current_factors(l, l_max)
+    momenta = [lam for lam in (l - 1, l + 1) if lam >= 0]
+    shifts = [2 * i - lam for lam in momenta for i in range(lam + 1)]
+    gradient = [1 + int(raised) for raised in np.asarray(current.raised)]
+    slots = range(len(shifts))
+
+    def share(
+        bessel: dict[int, Float[Array, "Q r"]],
+        l_final: Int[Array, ""],
+        rows: Float[Array, "r final"],
+        factor: Float[Array, "3 r"],
+    ) -> tuple[Float[Array, "Q final"], Float[Array, "Q final"]]:
+        S = jnp.zeros((bessel[0].shape[0], rows.shape[1]))
+        v: dict[int, Array] = {}
+        for shift, j in bessel.items():
+            for i in range(l + 1):
+                if 2 * i - l == shift:
+                    weighted = rows * factor[0][:, None]
+                    # for L = 0 j_0 − 1: the overlap of two orbitals of one field is zero, and
+                    # its numerical residue would swamp S at small Q
+                    overlap = jnp.where(l_final + shift == 0, jnp.sum(weighted, axis=0), 0.0)
+                    S = S + density.weight[l_final, i] * (j @ weighted - overlap) ** 2
+            here = [a for a in slots if shifts[a] == shift]
+            if here:
+                columns = [rows * factor[gradient[a]][:, None] for a in here]
+                v |= zip(here, jnp.split(j @ jnp.concatenate(columns, 1), len(here), 1), strict=True)
+        form = current.matrix[l_final]
+        pairs = [(a, b) for a in slots for b in slots if a <= b]
+        R = sum(form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
+        return S, R
+
+    return share
+
+
+@partial(jax.jit, static_argnames=("momenta", "ranges"))
 def electron_responses(
-    l: int,
-    bound: BoundFactor,
-    r: Float[Array, "r"],
-    final: Float[Array, "r l final"],
-    Q: Float[Array, "Q"],
+    momenta: tuple[int, ...],
+    kind: Int[Array, "unit"],
+    count: Int[Array, ""],
+    factor: Float[Array, "unit 3 r"],
+    final: Float[Array, "unit r l final"],
+    x: Float[Array, "Q r"],
+    ranges: tuple[Range, ...] = (),
 ) -> ElectronResponses:
-    """Longitudinal and transverse response of one electron of a subshell to given final states.
+    """Longitudinal and transverse response of one electron of each subshell to final states.
 
         S = Σ_{l',L} (2l'+1)(2L+1) (l L l'; 0 0 0)² [∫ P_nl j_L(Qr) P_εl' dr]²
         R = Σ_{l'} Σ_{ab} v_a M_ab v_b,  v_a = ∫ P_εl' j_L(Qr) g_λ dr
 
-    For L = 0 the density uses j_0 − 1: the overlap of two orbitals of one field is zero, and
-    its numerical residue would swamp S at small Q.
-
     Args:
-        l: angular momentum of the subshell (static).
-        bound: made by `bound_factor` on the nodes r.
-        r: radii [Bohr].
+        momenta: the angular momenta that occur among the subshells (static).
+        kind: of each unit (a subshell with its own final states), an index into momenta.
+        count: units from this number on are padding: not computed, zero in the result.
+        factor: made by `bound_factor`.
         final: final orbitals, rows l' = 0 … l'_max; waves per unit energy, or bound orbitals
             (zero in every row but their own).
-        Q: momentum transfers [a.u.], so large and small as the mesh resolves: (Q + k) dr < 2.2.
+        x: Q r, the same for all units (each may have its own r and Q): so fine that x turns by
+            less than 2.2 per node, with the wave's own turn.
+        ranges: parts of the domain to which each l' is confined (static); all of it by default.
 
-    Returns: ElectronResponses. The sum ends at l'_max: converged when the rows at its end do
-        not matter, l'_max ≈ 17 sqrt(T/I) + 20.
+    Returns: ElectronResponses, first axis the unit. The sum ends at l'_max: converged when the
+        rows at its end do not matter, l'_max ≈ 17 sqrt(T/I) + 20.
 
     Source: expansion of e^{iq·r} in multipoles; angular factors in jaxnu.atom.angular.
     """
-    l_max, states = final.shape[1] - 1, final.shape[2]
-    density, current = density_factors(l, l_max), current_factors(l, l_max)
-    x = Q[:, None] * r
-    bessel = bessel_scan(x, l_max + l + 1)
-    without_overlap = spherical_bessel_j0_minus_one(x)
+    units, l_max = final.shape[0], final.shape[2] - 1
+    zero = jnp.zeros((units, x.shape[0], final.shape[3]))
+    total = ElectronResponses(zero, zero)
+    shares = [_of_one_order(l, l_max) for l in momenta]
+    for part in ranges or (Range(0, l_max),):
+        Q, r = slice(part.first_Q, None), slice(part.first_r, None)
+        S, R = _of_range(
+            shares, max(momenta) + 1, kind, count, factor[:, :, r], final, x[Q, r], part
+        )
+        total = ElectronResponses(total.S.at[:, Q].add(S), total.R.at[:, Q].add(R))
+    return total
 
-    # the slot (λ, i) of order L belongs to l' = L + λ − 2i
-    density_offset = l - 2 * np.arange(l + 1)
-    current_offset = np.concatenate(
-        [lam - 2 * np.arange(lam + 1) for lam in (l - 1, l + 1) if lam >= 0]
-    )
-    gradient = bound.gradients[np.asarray(current.raised).astype(int)]
-    slots, window = current_offset.size, 2 * l + 3
 
-    def integrals(j, factor, offset, L):
-        """∫ factor j_L P_εl' dr for l' = L + offset, [slot, Q, final]; 0 outside 0 … l'_max."""
-        l_final = L + offset
-        valid = (l_final >= 0) & (l_final <= l_max)
-        rows = jnp.take(final, jnp.clip(l_final, 0, l_max), axis=1)
-        rows = rows * (factor.T * valid)[:, :, None]
-        product = j @ rows.reshape(r.shape[0], -1)
-        return jnp.moveaxis(product.reshape(Q.shape[0], offset.size, states), 1, 0)
+def _of_range(shares, reach, kind, count, factor, final, x, part):
+    """The sum over the l′ of a range, downward, with a window of j_L for |L − l′| ≤ reach."""
+    units, states = final.shape[0], final.shape[3]
+    scan = bessel_scan(x, part.l_high + reach)
 
-    def finished(v, l_final):
-        """Quadratic form of all slots of one l'."""
-        valid = (l_final >= 0) & (l_final <= l_max)
-        matrix = jnp.where(valid, current.matrix[jnp.clip(l_final, 0, l_max)], 0.0)
-        return jnp.einsum("aqe,ab,bqe->qe", v, matrix, v)
+    def bessel(state, L):
+        state, j = scan.step(state, jnp.maximum(L, 0))
+        return state, jnp.where(L >= 0, j, 0.0)
 
-    def order(carry, L):
-        state, S, R, waiting = carry
-        state, j = bessel.step(state, L)
-        I = integrals(
-            jnp.where(L == 0, without_overlap, j),
-            jnp.broadcast_to(bound.density, (l + 1, r.shape[0])), density_offset, L,
-        )  # fmt: skip
-        l_final = L + density_offset
-        valid = (l_final >= 0) & (l_final <= l_max)
-        weight = density.weight[jnp.clip(l_final, 0, l_max), np.arange(l + 1)] * valid
-        S = S + jnp.einsum("a,aqe->qe", weight, I * I)
+    first = part.l_high + reach - jnp.arange(2 * reach)
+    state, window = jax.lax.scan(bessel, scan.start, first)
+    window = (jnp.zeros_like(x), *window)
 
-        v = integrals(j, gradient, current_offset, L)
-        # row w of `waiting` holds l' = L − (l+1) + w; the last one is complete now
-        waiting = waiting.at[current_offset + l + 1, np.arange(slots)].set(v)
-        R = R + finished(waiting[-1], L + l + 1)
-        return (state, S, R, jnp.roll(waiting, 1, axis=0).at[0].set(0.0)), None
+    def order(carry, l_final):
+        state, window, S, R = carry
+        state, last = bessel(state, l_final - reach)
+        window = (*window[1:], last)
+        by_shift = {reach - i: j for i, j in enumerate(window)}
 
-    zero = jnp.zeros((Q.shape[0], states))
-    waiting = jnp.zeros((window, slots, *zero.shape))
-    (_, S, R, waiting), _ = jax.lax.scan(order, (bessel.start, zero, zero, waiting), bessel.orders)
-    for l_final in range(l + 1):  # those that wait for L < 0, which does not exist
-        R = R + finished(waiting[l_final + l + 2], jnp.asarray(l_final))
-    return ElectronResponses(S, R)
+        def unit(u, sums):
+            S, R = sums
+            start = (u, part.first_r, l_final, 0)
+            rows = jax.lax.dynamic_slice(final, start, (1, x.shape[1], 1, states))[0, :, 0]
+            branches = [partial(share, by_shift, l_final) for share in shares]
+            s, r = jax.lax.switch(kind[u], branches, rows, factor[u])
+            return S.at[u].add(s), R.at[u].add(r)
+
+        S, R = jax.lax.fori_loop(0, count, unit, (S, R))
+        return (state, window, S, R), None
+
+    zero = jnp.zeros((units, x.shape[0], states))
+    carry = (state, window, zero, zero)
+    orders = jnp.arange(part.l_high, part.l_low - 1, -1)
+    (_, _, S, R), _ = jax.lax.scan(order, carry, orders)
+    return S, R

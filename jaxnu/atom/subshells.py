@@ -85,7 +85,13 @@ def ionisation_responses(
     _refuse_aliasing(mesh.inner, energy, Q)
     waves = continuum_orbitals(atom.potential, mesh, jnp.asarray(energy), l_max, knobs)
     factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh.inner)
-    return electron_responses(l, factor, mesh.inner.r, waves.P, jnp.asarray(Q))
+    return _of_one(l, factor, waves.P, jnp.asarray(Q)[:, None] * mesh.inner.r)
+
+
+def _of_one(l, factor, final, x):
+    """Responses of a single subshell."""
+    one = electron_responses((l,), jnp.zeros(1, int), 1, factor[None], final[None], x)
+    return ElectronResponses(one.S[0], one.R[0])
 
 
 def _refuse_aliasing(mesh: RadialMesh, energy, Q) -> None:
@@ -170,7 +176,7 @@ def excitation_responses(
     row = bound.l[:, None] == jnp.arange(n_max)
     final = jnp.einsum("sr,sl->rls", P, row.astype(float))
     factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh)
-    responses = electron_responses(l, factor, mesh.r, final, jnp.asarray(Q))
+    responses = _of_one(l, factor, final, jnp.asarray(Q)[:, None] * mesh.r)
     occupied = dict(
         zip(
             zip(atom.configuration.n, atom.configuration.l, strict=True),
