@@ -135,6 +135,6 @@ def gradient_parts(
     l: orbital momentum. r: radii, a.u. P, dP: radial function and its derivative in r.
     Returns both rows; the first is zero for l = 0. Index it with CurrentFactors.raised.
     """
-    lowered = math.sqrt(l / (2 * l + 1)) * (dP + l * P / r)
-    raised = -math.sqrt((l + 1) / (2 * l + 1)) * (dP - (l + 1) * P / r)
+    lowered = (l / (2 * l + 1)) ** 0.5 * (dP + l * P / r)
+    raised = -(((l + 1) / (2 * l + 1)) ** 0.5) * (dP - (l + 1) * P / r)
     return jnp.stack([lowered, raised])

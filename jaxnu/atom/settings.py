@@ -4,6 +4,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class RatioClass:
+    """Shapes of the compiled programs that serve T/I up to `ratio`, the same for every atom."""
+
+    ratio: float
+    l_max: int  # about 17 sqrt(T/I) + 20
+    stretch: float  # of the scattering mesh: (κ_max + k r_out)/2.2 nodes per r_out, k dr ≤ 0.22
+    energies: int  # of one unit (a subshell with its energies): columns of the matrix products
+    units: int  # done together with one pass over j_L: bounds memory to 0.5 GB
+    l_cuts: tuple[int, ...]  # where the range of l′ is cut, each part with its own domain of x
+
+
+@dataclass(frozen=True)
 class AtomNumerics:
     """Mesh sizes and tolerances (static: a change recompiles). Lengths in Bohr radii."""
 
@@ -40,9 +52,32 @@ class AtomNumerics:
     series_l: int = 5  # below this l waves start at the first node, by their power series
     start_scale: float = 1e-20  # |y| at the start: leaves room for growth by e^600
 
-    kappa_min: float = 0.01  # Q r_out of the first node: below, S Q⁻² is constant
+    kappa_min: float = 0.05  # Q r_out of the first node: below, S Q⁻² is constant to 1e-5
     kappa_max: float = 1200.0  # of the last; 350 loses 1 to 2% of ∫S dQ²
-    kappa_nodes: int = 480  # d ln Q = 0.024
+    kappa_nodes: int = 384  # even in ln κ + κ/κ_bend: d ln κ = 0.044 at κ = 30, dκ < 5.4
+    kappa_bend: float = 100.0
+    bessel_cut: float = 16.0  # j_L below e^-16 of its size is left out: 1e-14 in S
+
+    # Tables
+    table_edge: float = 1e-6  # as shell_edge, for r_out of a table's subshells
+    ratio_classes: tuple[RatioClass, ...] = (
+        RatioClass(4.0, 54, 10.5, 64, 12, (18,)),
+        RatioClass(20.0, 96, 11.0, 32, 10, (40, 14)),
+        RatioClass(100.0, 190, 20.0, 32, 8, (100, 40)),
+    )
+    energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
+    energy_first_eV: float = 0.02
+    energy_last_eV: float = 1e5
+    resonance_nodes: float = 3.5  # nodes per unit of sqrt|d² ln(norm)/dx²|: 1e-4 of a resonance
+    resonance_radius: float = 2.0  # inside the centrifugal barrier of f waves
+    resonance_last_eV: float = 300.0
+    resonance_l: int = 4
+    energy_slots: int = 288  # energies of a table, padded
+    momentum_nodes: int = 128  # even in u = asinh(2 p_z/p0)
+    momentum_reach: float = 300.0  # largest −p_z [a.u.]: Q = 2 MeV
+    line_n: int = 8  # last n′ of the lines; the rest of each series is added to it
+    line_thinning: int = 3  # every third κ serves for the lines,
+    line_kappa: float = 400.0  # up to this one
 
 
 ATOM_NUMERICS = AtomNumerics()

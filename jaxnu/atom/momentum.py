@@ -1,0 +1,56 @@
+"""The scaled momentum κ = Q r_out: its mesh, and where in x = κρ the multipoles matter."""
+
+import math
+from functools import cache
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnu.atom.matrix_elements import Range
+from jaxnu.atom.mesh import RadialMesh, log_linear_mesh
+from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
+
+
+def kappa_mesh(knobs: AtomNumerics = ATOM_NUMERICS) -> RadialMesh:
+    """Nodes in κ, even in ln κ + κ/κ_bend: sums over them converge like those of a RadialMesh."""
+    return log_linear_mesh(
+        knobs.kappa_min, knobs.kappa_max, 1.0 / knobs.kappa_bend, knobs.kappa_nodes
+    )
+
+
+def bessel_onset(L: int, exponent: float) -> float:
+    """The x below which j_L(x) < e^−exponent of its size at the turning point L + 1/2.
+
+    j_L(sν) ~ exp{−ν [arccosh(1/s) − sqrt(1 − s²)]}, ν = L + 1/2 (DLMF 10.19.3).
+    """
+    nu, low, high = L + 0.5, 1e-12, 1.0 - 1e-12
+    for _ in range(60):
+        s = 0.5 * (low + high)
+        if nu * (math.acosh(1.0 / s) - math.sqrt(1.0 - s * s)) > exponent:
+            low = s
+        else:
+            high = s
+    return low * nu
+
+
+@cache
+def bessel_ranges(part: RatioClass, rho_nodes: tuple[float, ...], knobs: AtomNumerics):
+    """The ranges of l′ of a class, with the first κ and ρ at which they matter.
+
+    rho_nodes: the inner scattering mesh in units of r_out.
+    """
+    edges = (part.l_max + 1, *part.l_cuts, 0)
+    kappa = np.asarray(kappa_mesh(knobs).r)
+    result = []
+    for high, low in zip(edges[:-1], edges[1:], strict=True):
+        onset = bessel_onset(max(low - 3, 0), knobs.bessel_cut) if low > 3 else 0.0
+        first_Q, first_r = np.searchsorted(kappa, onset), np.searchsorted(
+            rho_nodes, onset / knobs.kappa_max
+        )
+        result.append(Range(low, high - 1, int(first_Q), int(first_r)))
+    return tuple(result)
+
+
+def to_kappa(mesh: RadialMesh, values, kappa):
+    """values at the nodes of `mesh`, taken at κ by polynomials of degree 7; clamped at its ends."""
+    return mesh.interpolate(values, jnp.clip(kappa, mesh.r[0], mesh.r[-1]))
