@@ -131,9 +131,7 @@ def _finite(where: str, name: str, values: np.ndarray) -> None:
         )
 
 
-def _response(
-    where: str, name: str, values: np.ndarray, axes: tuple[tuple[str, int], ...]
-) -> None:
+def _response(where: str, name: str, values: np.ndarray, axes: tuple[tuple[str, int], ...]) -> None:
     _shape(where, name, values, axes)
     _finite(where, name, values)
     bad = values < -NEGATIVE_SHARE * np.max(np.abs(values), initial=0.0)
@@ -176,10 +174,7 @@ def _grid(
 def _check_electrons(table: AtomTable, where: str) -> None:
     total = sum(shell.electrons for shell in table.shells)
     missing = table.Z - total
-    allowed = missing >= -ELECTRON_TOLERANCE if is_partial(table) else True
-    if not is_partial(table):
-        allowed = abs(missing) <= ELECTRON_TOLERANCE
-    if not allowed:
+    if missing < -ELECTRON_TOLERANCE or (missing > ELECTRON_TOLERANCE and not is_partial(table)):
         raise InputError(
             f"{where}: the electrons of the shells sum to {total:g}, {table.symbol} has "
             f"{table.Z}; give every subshell, or partial = true for a table of some of them"
@@ -198,10 +193,9 @@ def _check_f_sum(table: AtomTable, where: str) -> None:
     low, high = F_SUM_RANGE
     tops = [_highest_momentum(shell) for shell in table.shells]
     for shell, Q in zip(table.shells, tops, strict=True):
-        free = shell.electrons * Q**2 / (2.0 * _M)
-        ridge_is_inside = Q**2 / (2.0 * _M) > 2.0 * shell.threshold_keV
-        if ridge_is_inside and _within(shell, Q):
-            ratio = _first_moment(shell, Q) / free
+        ridge_keV = Q**2 / (2.0 * _M)
+        if ridge_keV > 2.0 * shell.threshold_keV and _within(shell, Q):
+            ratio = first_moment(shell, Q) / (shell.electrons * ridge_keV)
             if not low <= ratio <= high:
                 raise _f_sum_refusal(f"{where}: shell {shell.label}", Q, ratio)
     for Q in [0.25 * min(tops), *np.geomspace(min(tops), max(tops), 3)]:
@@ -209,7 +203,7 @@ def _check_f_sum(table: AtomTable, where: str) -> None:
         if not shells:
             continue
         free = sum(shell.electrons for shell in shells) * Q**2 / (2.0 * _M)
-        ratio = sum(_first_moment(shell, Q) for shell in shells) / free
+        ratio = sum(first_moment(shell, Q) for shell in shells) / free
         whole = len(shells) == len(table.shells) and not is_partial(table)
         if ratio > high or (whole and all(_covers(s, Q) for s in shells) and ratio < low):
             raise _f_sum_refusal(where, Q, ratio)
@@ -220,20 +214,38 @@ def _f_sum_refusal(where: str, Q_keV: float, ratio: float) -> InputError:
     return InputError(
         f"{where}: S breaks the f-sum: ∫T S dT + Σ_lines T S at Q = {Q_keV:.4g} keV is {ratio:.3g} "
         f"of electrons × Q²/2m, expected {low:g} to {high:g}; S is in 1/keV, of all electrons of "
-        "the subshell, energies and momenta in keV"
+        "the subshell, energies and momenta in keV, on grids that resolve them"
     )
 
 
 def _highest_momentum(shell: ShellTable) -> float:
-    """The Q whose ridge, two widths included, ends with the table: T_max = (Q²/2 + 2 p0 Q)/m."""
+    """The Q whose ridge, with two widths, ends with the table: T_max = (Q²/2 + 2 p0 Q)/m.
+
+    Nodes in Q may end before, or be too far apart.
+    """
     T_max = shell.kinetic_keV[-1] + shell.threshold_keV
     p0 = 2.0 * shell.width_keV
     Q = -p0 + np.sqrt(p0**2 + 2.0 * _M * T_max)
-    return float(Q if shell.axis == "p_z" else min(Q, shell.momentum_keV[-1]))
+    return float(Q if shell.axis == "p_z" else min(Q, _resolved_momentum(shell)))
+
+
+def _resolved_momentum(shell: ShellTable) -> float:
+    """The Q up to which nodes in Q are close enough for the ridge: p_z changes by p0 or less.
+
+    On the ridge |dp_z| = dQ along the nodes of Q and m dT/Q along those of the energy.
+    """
+    Q = shell.momentum_keV
+    ridge = Q**2 / (2.0 * _M) - shell.threshold_keV
+    at = np.clip(np.searchsorted(shell.kinetic_keV, ridge), 1, len(shell.kinetic_keV) - 1)
+    energy_step = np.where(ridge > 0.0, shell.kinetic_keV[at] - shell.kinetic_keV[at - 1], 0.0)
+    coarse = np.maximum(np.diff(Q, append=Q[-1]), _M * energy_step / Q) > shell.width_keV
+    return float(Q[np.argmax(coarse)] if coarse.any() else Q[-1])
 
 
 def _within(shell: ShellTable, Q: float) -> bool:
-    return shell.axis == "p_z" or bool(shell.momentum_keV[0] <= Q <= shell.momentum_keV[-1])
+    if shell.axis == "p_z":
+        return True
+    return bool(shell.momentum_keV[0] <= Q <= _resolved_momentum(shell))
 
 
 def _covers(shell: ShellTable, Q: float) -> bool:
@@ -243,8 +255,8 @@ def _covers(shell: ShellTable, Q: float) -> bool:
     return bool(T_max >= max(4.0 * shell.threshold_keV, ridge) * (1.0 - 1e-9))
 
 
-def _first_moment(shell: ShellTable, Q: float) -> float:
-    """∫ T S dT + Σ_lines T S at one Q [keV], independent-particle weights.
+def first_moment(shell: ShellTable, Q: float) -> float:
+    """∫ T S dT + Σ_lines T S of one subshell at one Q, in keV, independent-particle weights.
 
     Trapezoids in ε; between nodes F = S Q⁴ (p_z² + p0²)³ / (3Q² + 2mT), which varies slowly, is
     bilinear in ln(1 + ε/eV) and in asinh(2 p_z/p0) or ln Q.

@@ -1,4 +1,4 @@
-"""Tables of atoms in files: .npz, small and checked, or .txt, for people. See docs/table-file.md."""
+"""Tables of atoms in files: .npz, small and checked, or .txt, for people: docs/table-file.md."""
 
 import dataclasses
 import difflib
@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxnu.atom.table import AXES, AtomTable, LineTable, ShellTable
 from jaxnu.atom.table_checks import check_table, is_partial
-from jaxnu.atom.table_npz import CHECKSUM, read_npz, write_npz
+from jaxnu.atom.table_npz import CHECKSUM, is_response, read_npz, rounded, write_npz
 from jaxnu.atom.table_text import COLUMNS, LINE_COLUMNS, format_text, parse_text
 from jaxnu.constants import ELECTRON_MASS_keV
 from jaxnu.errors import InputError
@@ -79,9 +79,20 @@ def read_table(path: str | PathLike[str]) -> AtomTable:
                 f"{where} is not UTF-8 text (byte {error.start}); a binary table ends in .npz"
             ) from None
         header, arrays = parse_text(text, where)
+        if CHECKSUM in header:
+            raise InputError(f"{where}: {CHECKSUM} is for .npz files; leave it out of a text table")
     table = _table(header, arrays, where)
     check_table(table, where)
     return table
+
+
+def as_stored(table: AtomTable) -> AtomTable:
+    """The table that comes back from an .npz file: S and R rounded, provenance as JSON has it."""
+    arrays = {
+        name: rounded(array) if is_response(name) else array
+        for name, array in _arrays(table).items()
+    }
+    return _table(_header(table), arrays, f"table of {table.symbol}")
 
 
 def _checked_path(path: str | PathLike[str]) -> Path:
@@ -248,10 +259,8 @@ def _shell(shell: dict[str, Any], arrays: dict[str, np.ndarray], where: str) -> 
     if not isinstance(label, str):
         raise InputError(f"{where}: label = {reprlib.repr(label)} of a shell; give '3d'")
     at = f"{where}: shell {label}"
-    required, optional = SHELL_KEYS[:4], SHELL_KEYS[4:]
-    if shell.get("axis", "Q") != "Q":
-        required, optional = SHELL_KEYS, ()
-    _allow(shell, required, optional, at, "key")
+    required = 4 if shell.get("axis", "Q") == "Q" else 5  # width_keV only scales F on axis Q
+    _allow(shell, SHELL_KEYS[:required], SHELL_KEYS[required:], at, "key")
     axis = shell["axis"]
     if axis not in AXES:
         raise InputError(f"{at}: axis = {reprlib.repr(axis)}; allowed: {', '.join(AXES)}")
@@ -260,7 +269,7 @@ def _shell(shell: dict[str, Any], arrays: dict[str, np.ndarray], where: str) -> 
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise InputError(f"{at}: {name} = {reprlib.repr(value)}; give a number")
     threshold = float(scalars["threshold_keV"])
-    # the momentum of a bound electron, sqrt(2mI); the width only scales what is interpolated
+    # without a width, the momentum of a bound electron, sqrt(2mI)
     width = scalars.get("width_keV", float(np.sqrt(2.0 * ELECTRON_MASS_keV * max(threshold, 0.0))))
     values = {name: _take(arrays, label, name, at) for name in COLUMNS}
     lines = None

@@ -35,6 +35,11 @@ def rounded(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return bits.view(np.float64)
 
 
+def is_response(name: str) -> bool:
+    """Whether an array of this name is S or R, of a shell or of its lines."""
+    return name.rsplit("/", 1)[-1] in ("S", "R")
+
+
 def to_planes(values: Float[np.ndarray, "a b"]) -> UInt8[np.ndarray, "planes a b"]:
     """The leading bytes of rounded values, most significant first."""
     big_endian = np.ascontiguousarray(rounded(values), dtype=">f8")
@@ -65,8 +70,7 @@ def checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str
 def write_npz(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write float arrays named S or R as byte planes, all others as they are."""
     stored = {
-        name: to_planes(array) if name.split("/")[-1] in ("S", "R") else array
-        for name, array in arrays.items()
+        name: to_planes(array) if is_response(name) else array for name, array in arrays.items()
     }
     text = json.dumps({**header, CHECKSUM: checksum(header, stored)}, ensure_ascii=False)
     with zipfile.ZipFile(file, "w") as archive:
@@ -95,19 +99,18 @@ def read_npz(content: bytes, where: str) -> tuple[dict[str, Any], dict[str, np.n
             f"{where} holds an array that NumPy cannot read: {_one_line(error)}; write plain "
             "arrays of numbers with numpy.savez"
         ) from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{where}: {name!r} is not an array; write it with numpy.savez")
     header = _read_header(arrays, where)
     _check_sum(header, arrays, where)
-    planes = {name: array for name, array in arrays.items() if _is_planes(array)}
-    return header, {**arrays, **{name: from_planes(array) for name, array in planes.items()}}
+    return header, {
+        name: from_planes(array) if _is_planes(array) else array for name, array in arrays.items()
+    }
 
 
-def _is_planes(array: Any) -> bool:
-    return bool(
-        isinstance(array, np.ndarray)
-        and array.dtype == np.uint8
-        and array.ndim == 3
-        and 1 <= array.shape[0] <= 8
-    )
+def _is_planes(array: np.ndarray) -> bool:
+    return array.dtype == np.uint8 and array.ndim == 3 and 1 <= array.shape[0] <= 8
 
 
 def _read_header(arrays: dict[str, np.ndarray], where: str) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def _read_header(arrays: dict[str, np.ndarray], where: str) -> dict[str, Any]:
     text = arrays.pop(HEADER, None)
     if text is None:
         raise InputError(f"{where}: header is missing, so it is not a table of an atom; {remedy}")
-    if not isinstance(text, np.ndarray) or text.dtype.kind != "U" or text.size != 1:
+    if text.dtype.kind != "U" or text.size != 1:
         raise InputError(f"{where}: header is not text; {remedy}")
     try:
         header = json.loads(str(text.reshape(())))
