@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,19 +148,6 @@ def test_size_of_a_whole_atom(tmp_path):
     print(f"{size / 1e6:.2f} MB, {size / (11 * 220 * 128 * 2):.2f} bytes a value")
     assert size < 2.5e6
     assert len(read_table(path).shells) == 11
-
-
-def test_a_stranger_reads_the_file_with_numpy_alone(lithium, tmp_path, agree):
-    """The lines of docs/table-file.md."""
-    write_table(lithium, tmp_path / "Li.npz")
-    file = np.load(tmp_path / "Li.npz")
-    header = json.loads(str(file["header"]))
-    planes = file["1s/S"]
-    eight = np.zeros((*planes.shape[1:], 8), np.uint8)
-    eight[..., : len(planes)] = np.moveaxis(planes, 0, -1)
-    S = eight.view(">f8")[..., 0]
-    assert header["shells"][0]["label"] == "1s" and planes.shape[0] == 5
-    agree("S", S, lithium.shells[0].S, 2.0**-29)
 
 
 def test_plain_arrays_without_width_lines_and_checksum(lithium, tmp_path, agree):
@@ -547,3 +535,28 @@ def test_numpy_numbers_and_dataclasses_in_the_provenance(lithium, tmp_path):
     write_table(dataclasses.replace(lithium, provenance=told), tmp_path / "t.npz")
     expected = {"step": 0.5, "nodes": [0, 1], "pair": [1, 2], "knobs": {"nodes": 4}}
     assert read_table(tmp_path / "t.npz").provenance == expected
+
+
+# ---- docs/table-file.md --------------------------------------------------------------------------
+
+PAGE = Path(jaxnu.__file__).parent.parent / "docs" / "table-file.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed")
+def test_the_examples_of_the_page_work(tmp_path, monkeypatch, agree):
+    text, own, stranger = re.findall(r"^```\w+\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    Path("H.txt").write_text(text, encoding="utf-8")
+    table = read_table("H.txt")
+    shell = table.shells[0]
+    model = jaxnu.response("H", "hydrogenic")
+    T, Q = (shell.kinetic_keV + shell.threshold_keV)[:, None], shell.momentum_keV
+    agree("S of the page", shell.S, model.longitudinal(T, Q), 2e-4)
+    agree("R of the page", shell.R, model.transverse(T, Q), 2e-4)
+    agree("line of the page", shell.lines.S[0], model.line_longitudinal(0, shell.lines.Q_keV), 1e-4)
+    names = {"kinetic_keV": shell.kinetic_keV, "Q_keV": Q, "S": shell.S, "R": shell.R}
+    exec(own, names)
+    np.testing.assert_array_equal(read_table("hydrogen.npz").shells[0].S, shell.S)
+    write_table(table, "Ge.npz")
+    exec(stranger.replace("3d/", "1s/"), names)
+    agree("S by NumPy", names["S"], shell.S, 2.0**-29)
