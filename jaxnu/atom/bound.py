@@ -14,7 +14,8 @@ import numpy as np
 from jax.lax.linalg import tridiagonal_solve
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxnu.atom.mesh import RadialMesh
+from jaxnu.atom.mesh import RadialMesh, log_linear_mesh
+from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 
 # h²g/12 is capped here: beyond 1 Numerov's factor changes sign. Deep orbitals reach it only where
@@ -176,17 +177,15 @@ def _bound_orbitals(knobs, mesh, V, n, l):
     g0 = _g0(mesh, V, l)
 
     def one(l, g0, ratio, energy):
-        x = jnp.ones_like(mesh.r) * jnp.exp(-mesh.r)  # overlaps every orbital
+        x = jnp.exp(-mesh.r)  # overlaps every orbital
 
-        def inverse(x, _):
-            return _inverse_step(mesh, g0, ratio, energy, x)[1], None
+        def turn(i, state):
+            energy, x = state
+            better, x = _inverse_step(mesh, g0, ratio, energy, x)
+            return jnp.where(i < knobs.inverse_iterations, energy, better), x
 
-        x, _ = jax.lax.scan(inverse, x, length=knobs.inverse_iterations)
-
-        def rayleigh(state, _):
-            return _inverse_step(mesh, g0, ratio, *state), None
-
-        (energy, x), _ = jax.lax.scan(rayleigh, (energy, x), length=knobs.rayleigh_iterations)
+        turns = knobs.inverse_iterations + knobs.rayleigh_iterations
+        energy, x = jax.lax.fori_loop(0, turns, turn, (energy, x))
         return energy, x * jnp.sign(x[1])
 
     energy, y = jax.vmap(one, (0, 1, 0, 0))(l, g0, ratio, energy)
@@ -236,3 +235,19 @@ def _response(mesh, g0, ratio, energy, y, source):
 
 
 _compiled_orbitals = jax.jit(_bound_orbitals, static_argnums=0)
+
+
+def rydberg_orbitals(
+    potential: CentralPotential, n_max: int, knobs: AtomNumerics = ATOM_NUMERICS
+) -> tuple[RadialMesh, BoundOrbitals]:
+    """All bound orbitals n ≤ n_max of a potential, on a mesh that holds them to n = 12.
+
+    n_max: static. A field without −1/r tail has few: see `found`.
+    """
+    mesh = log_linear_mesh(
+        knobs.first_radius / potential.Z, knobs.rydberg_radius, knobs.mesh_stretch,
+        knobs.mesh_points,
+    )  # fmt: skip
+    n, l = np.array([(n, l) for n in range(1, n_max + 1) for l in range(n)]).T
+    V = potential.on_mesh(mesh)
+    return mesh, bound_orbitals(mesh, V, jnp.asarray(n), jnp.asarray(l), knobs)

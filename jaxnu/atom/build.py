@@ -1,29 +1,35 @@
 """From a self-consistent field to the table of S and R of all subshells."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import zeta
 
 from jaxnu._version import __version__
 from jaxnu.atom.configuration import SLOTS
-from jaxnu.atom.continuum import scattering_mesh, shell_edge
 from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
-from jaxnu.atom.matrix_elements import ElectronResponses, electron_responses
-from jaxnu.atom.momentum import bessel_ranges, kappa_mesh
+from jaxnu.atom.matrix_elements import ElectronResponses
+from jaxnu.atom.momentum import kappa_mesh
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
-from jaxnu.atom.subshells import rydberg_orbitals
 from jaxnu.atom.table import AtomTable, LineTable, ShellTable
 from jaxnu.atom.tabulate import (
-    Ridge, Rows, Units, by_impulse, empty_rows, factors, final_states, onto_ridge, ridges, waves,
-    with_class,
+    Ridge,
+    Rows,
+    Units,
+    bound_states,
+    bound_waves,
+    by_impulse,
+    empty_rows,
+    ridges,
+    shell_responses,
+    waves,
 )  # fmt: skip
-from jaxnu.constants import ATOMIC_MOMENTUM_keV, FINE_STRUCTURE, HARTREE_eV
+from jaxnu.constants import FINE_STRUCTURE, ATOMIC_MOMENTUM_keV, HARTREE_eV
 
 HARTREE_keV = HARTREE_eV * 1e-3
 MOMENTA = (0, 1, 2)  # of the subshells of H to Cs
@@ -37,54 +43,49 @@ class Plan:
     energy: Float[np.ndarray, "energy"]
     r_out: Float[np.ndarray, "orbital"]
     last: Float[np.ndarray, "orbital"]  # the highest energy done by multipoles
-    pieces: tuple[tuple[int, Units], ...]  # (class, units)
+    pieces: list[tuple[int, Units]]  # (class, units)
 
 
 def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
     """Energies of a table and the pieces of work, each with the shape of its class."""
-    energy = energy_nodes(atom, knobs)
     shells = len(atom.configuration.n)
-    edge = [
-        float(shell_edge_of(atom, i, knobs)) if i < shells else 1.0 for i in range(SLOTS)
-    ]
-    r_out, binding = np.array(edge), -np.asarray(atom.bound.energy)
-    pieces = []
-    last = np.zeros(SLOTS, int)
+    binding = -np.asarray(atom.bound.energy)
+    plan = Plan(energy_nodes(atom, knobs), _outer_radii(atom, knobs), np.zeros(SLOTS, int), [])
     floor = 0.0
     for number, part in enumerate(knobs.ratio_classes):
         work = []
         for orbital in range(shells):
-            ratio = 1.0 + energy / binding[orbital]
+            ratio = 1.0 + plan.energy / binding[orbital]
             slots = np.flatnonzero((ratio > floor) & (ratio <= part.ratio))
             if slots.size:
-                last[orbital] = slots[-1]
-            work += [
-                (orbital, slots[i : i + part.energies])
-                for i in range(0, slots.size, part.energies)
-            ]
-        pieces += [
-            (number, _units(work[i : i + part.units], energy, r_out, part, knobs))
-            for i in range(0, len(work), part.units)
-        ]
+                plan.last[orbital] = slots[-1]
+            for i in range(0, slots.size, part.energies):
+                here = slots[i : i + part.energies]
+                top = min(part.l_max, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
+                work.append((orbital, here, top))
+        for i in range(0, len(work), part.units):
+            plan.pieces.append((number, _units(work[i : i + part.units], plan, part, knobs)))
         floor = part.ratio
-    return Plan(energy, r_out, last, tuple(pieces))
+    return plan
 
 
-def shell_edge_of(atom: AtomicField, orbital: int, knobs: AtomNumerics) -> float:
-    """r_out of one orbital of an atom, for its table."""
-    P = np.abs(np.asarray(atom.bound.P[orbital]))
-    return float(np.asarray(atom.mesh.r)[np.flatnonzero(P > knobs.table_edge * P.max())[-1]])
+def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "orbital"]:
+    """r_out of each orbital: the last radius where |P| exceeds `table_edge` of its maximum."""
+    P = np.abs(np.asarray(atom.bound.P))
+    large = knobs.table_edge * P.max(axis=1, keepdims=True) < P
+    return np.asarray(atom.mesh.r)[P.shape[1] - 1 - np.argmax(large[:, ::-1], axis=1)]
 
 
-def _units(work, energy, r_out, part: RatioClass, knobs: AtomNumerics) -> Units:
-    orbital = np.zeros(part.units, int)
-    eps = np.ones((part.units, part.energies))
+def _units(work, plan: Plan, part: RatioClass, knobs: AtomNumerics) -> Units:
+    """Work (orbital, energy slots, top l') in the fixed shape of a class."""
+    orbital, top = np.zeros(part.units, int), np.full(part.units, -1)
+    energy = np.ones((part.units, part.energies))
     slot = np.full((part.units, part.energies), knobs.energy_slots)
-    for i, (which, slots) in enumerate(work):
-        orbital[i] = which
-        eps[i] = energy[slots[-1]]
-        eps[i, : slots.size], slot[i, : slots.size] = energy[slots], slots
-    return Units(orbital, r_out[orbital], eps, slot, np.asarray(len(work)))
+    for i, (which, slots, highest) in enumerate(work):
+        orbital[i], top[i] = which, highest
+        energy[i, : slots.size], slot[i, : slots.size] = plan.energy[slots], slots
+        energy[i, slots.size :] = plan.energy[-1] if slots.size == 0 else plan.energy[slots[-1]]
+    return Units(orbital, plan.r_out[orbital], top, energy, slot)
 
 
 @jax.tree_util.register_dataclass
@@ -92,20 +93,11 @@ def _units(work, energy, r_out, part: RatioClass, knobs: AtomNumerics) -> Units:
 class Responses:
     """All that is computed of an atom, per electron, Hartree atomic units, padded orbitals."""
 
-    binding: Float[Array, "orbital"]
+    level: Float[Array, "orbital"]
     ridge: Ridge
     rows: Rows
-    line_energy: Float[Array, "orbital state"]
+    final_level: Float[Array, "state"]
     lines: ElectronResponses
-
-
-def _piece(atom, units, part, final, knobs) -> ElectronResponses:
-    factor, x = factors(atom.mesh, atom.bound, units, part, knobs)
-    rho = tuple(np.asarray(scattering_mesh(1.0, with_class(knobs, part)).inner.r).tolist())
-    kind = jnp.asarray(atom.bound.l)[units.orbital]
-    return electron_responses(
-        MOMENTA, kind, units.count, factor, final, x, bessel_ranges(part, rho, knobs)
-    )
 
 
 def compute(
@@ -117,33 +109,31 @@ def compute(
     Differentiable in the field in forward mode; the plan stays fixed.
     """
     steps = len(plan.pieces) + 1
-    binding = -atom.bound.energy
-    ridge = ridges(atom.mesh, atom.bound, plan.r_out, knobs)
+    mesh, bound = atom.mesh, atom.bound
+    ridge = ridges(mesh, bound, plan.r_out, knobs)
     rows = empty_rows(knobs)
     for done, (number, units) in enumerate(plan.pieces):
         part = knobs.ratio_classes[number]
         if progress:
             progress(done, steps, f"continuum, T/I up to {part.ratio:g}")
-        final = waves(atom.potential, units, part, knobs)
-        rows = onto_ridge(
-            rows, _piece(atom, units, part, final, knobs), units, binding, ridge, knobs
-        )
+        final, _ = waves(atom.potential, units, part, knobs)
+        _, rows = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
         del final
     slots = np.full(knobs.energy_slots, plan.energy[-1])
     slots[: plan.energy.size] = plan.energy
-    rows = by_impulse(rows, slots, plan.last, binding, ridge, knobs)
+    rows = by_impulse(rows, slots, plan.last, bound, ridge, knobs)
 
     if progress:
         progress(steps - 1, steps, "lines")
     part = knobs.ratio_classes[0]
-    field_mesh, bound = rydberg_orbitals(atom, knobs.line_n, knobs)
-    every = [(i, np.zeros(1, int)) for i in range(len(atom.configuration.n))]
-    units = _units(every, plan.energy, plan.r_out, part, knobs)
-    final = final_states(field_mesh, bound, units, part, knobs)
-    lines = _piece(atom, units, part, final, knobs)
+    every = [(i, np.zeros(0, int), knobs.line_n - 1) for i in range(len(atom.configuration.n))]
+    units = _units(every, plan, part, knobs)
+    final_mesh, states = bound_states(atom.potential, knobs)
+    final = bound_waves(final_mesh, states, units, part, knobs)
+    lines, _ = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
     if progress:
         progress(steps, steps, "done")
-    return Responses(binding, ridge, rows, binding[:, None] + bound.energy, lines)
+    return Responses(bound.energy, ridge, rows, states.energy, lines)
 
 
 def build_table(
@@ -190,29 +180,24 @@ def assemble(
 def _shells(
     atom: AtomicField, plan: Plan, responses: Responses, knobs: AtomNumerics
 ) -> Iterator[ShellTable]:
-    kappa = np.asarray(kappa_mesh(knobs).r)
+    kappa = kappa_mesh(knobs).r
     thin = np.flatnonzero(kappa <= knobs.line_kappa)[:: knobs.line_thinning]
     host = jax.tree.map(np.asarray, responses)
     nodes = plan.energy.size
     final_n, final_l = np.array([(n, l) for n in range(1, knobs.line_n + 1) for l in range(n)]).T
-    occupied = {
-        (n, l): k
-        for n, l, k in zip(
-            atom.configuration.n, atom.configuration.l, atom.configuration.occupation, strict=True
-        )
-    }
-    vacancy = np.array(
-        [1.0 - occupied.get((n, l), 0.0) / (4 * l + 2) for n, l in zip(final_n, final_l, strict=True)]
-    )
+    vacancy = np.ones(final_n.size)
+    for n, l, electrons in zip(
+        atom.configuration.n, atom.configuration.l, atom.configuration.occupation, strict=True
+    ):
+        vacancy[(final_n == n) & (final_l == l)] -= electrons / (4 * l + 2)
     for i, label in enumerate(atom.configuration.labels):
         electrons = float(atom.configuration.occupation[i])
         to_S, to_R = electrons / HARTREE_keV, electrons * FINE_STRUCTURE**2 / HARTREE_keV
         other = (final_n != atom.configuration.n[i]) | (final_l != atom.configuration.l[i])
-        level = host.line_energy[i] - host.binding[i]
         yield ShellTable(
             label=label,
             electrons=electrons,
-            threshold_keV=float(host.binding[i]) * HARTREE_keV,
+            threshold_keV=-float(host.level[i]) * HARTREE_keV,
             width_keV=float(host.ridge.width[i]) * ATOMIC_MOMENTUM_keV,
             kinetic_keV=plan.energy * HARTREE_keV,
             axis="p_z",
@@ -222,9 +207,9 @@ def _shells(
             lines=LineTable(
                 n=final_n[other],
                 l=final_l[other],
-                T_keV=host.line_energy[i][other] * HARTREE_keV,
+                T_keV=(host.final_level - host.level[i])[other] * HARTREE_keV,
                 vacancy=vacancy[other],
-                closure=_closure(level, final_n == knobs.line_n)[other],
+                closure=_closure(host.final_level, final_n == knobs.line_n)[other],
                 Q_keV=kappa[thin] / plan.r_out[i] * ATOMIC_MOMENTUM_keV,
                 S=electrons * host.lines.S[i][thin][:, : final_n.size].T[other],
                 R=electrons * FINE_STRUCTURE**2

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxnu.atom.mesh import RadialMesh
+from jaxnu.atom.mesh import RadialMesh, solve_log_linear
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.numerics.coulomb import coulomb_functions
@@ -52,7 +52,7 @@ class ScatteringMesh:
 
 
 @cache
-def _unit_nodes(knobs: AtomNumerics) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+def unit_nodes(knobs: AtomNumerics) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """Number of inner nodes; radii, steps and `behind` of all nodes, for r_out = 1."""
     h, a = knobs.scatter_step, knobs.scatter_stretch
     inner = 1 + math.ceil((a - math.log(knobs.scatter_first) - a * knobs.scatter_first) / h)
@@ -65,16 +65,13 @@ def _unit_nodes(knobs: AtomNumerics) -> tuple[int, np.ndarray, np.ndarray, np.nd
             position.append(position[-1] + 2**block)
             step.append(2**block)
     t = a + h * np.array(position)
-    x = np.minimum(t, np.log(np.maximum(t, 1.0)))  # t = x + a e^x, convex: from the right
-    for _ in range(60):
-        x -= (x + a * np.exp(x) - t) / (1.0 + a * np.exp(x))
-    return inner, np.exp(x), h * np.array(step), np.array(behind)
+    return inner, solve_log_linear(t, a), h * np.array(step), np.array(behind)
 
 
 @partial(jax.jit, static_argnames="knobs")
 def scattering_mesh(r_out: Float[Array, ""], knobs: AtomNumerics = ATOM_NUMERICS) -> ScatteringMesh:
     """The mesh for waves around a shell that ends at r_out [Bohr]; the same nodes in r/r_out."""
-    inner, rho, step, behind = _unit_nodes(knobs)
+    inner, rho, step, behind = unit_nodes(knobs)
     r = r_out * rho
     stretch = knobs.scatter_stretch / r_out
     start = jnp.log(r[0]) + stretch * r[0]
@@ -183,6 +180,11 @@ def continuum_orbitals(
     match = _match_nodes(potential, mesh, V, energy, knobs)
     y, near, far = _outward(potential, mesh, waves, l, match.node, knobs)
 
+    by_flux = _flux_factor(mesh, waves, match.node, near, far, knobs)
+    inner = mesh.inner.r.shape[0]
+    y = y * jnp.sqrt(mesh.jacobian[:inner])[:, None, None]
+    if knobs.coulomb_l < 0:
+        return ContinuumOrbitals(energy, y * by_flux, jnp.full_like(by_flux, jnp.nan))
     l_coulomb = min(l_max, knobs.coulomb_l)
     by_coulomb, shift = _coulomb_factor(
         mesh, match, near[: l_coulomb + 1], far[: l_coulomb + 1], energy, l_coulomb
@@ -190,11 +192,8 @@ def continuum_orbitals(
     missing = l_max - l_coulomb  # waves of higher l do not reach the shell at these energies
     by_coulomb = jnp.pad(by_coulomb, ((0, missing), (0, 0)))
     shift = jnp.pad(shift, ((0, missing), (0, 0)))
-    by_flux = _flux_factor(mesh, waves, match.node, near, far, knobs)
     factor = jnp.where(match.coulomb, by_coulomb, by_flux)
-    inner = mesh.inner.r.shape[0]
-    P = y * factor * jnp.sqrt(mesh.jacobian[:inner])[:, None, None]
-    return ContinuumOrbitals(energy, P, jnp.where(match.coulomb, shift, jnp.nan))
+    return ContinuumOrbitals(energy, y * factor, jnp.where(match.coulomb, shift, jnp.nan))
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def _match_nodes(potential, mesh, V, energy, knobs):
     flux_node = jnp.where(short.any(axis=1), last, inner - 3)
     smooth = jnp.sqrt(2.0 * energy) * mesh.inner.r[-1] > knobs.wkb_phase
     coulomb = (k_dr[:, coulomb_node] <= knobs.phase_step) & ~smooth
-    coulomb = coulomb & even[coulomb_node] & (mesh.r[coulomb_node] > R)
+    coulomb = coulomb & even[coulomb_node] & (mesh.r[coulomb_node] > R) & (knobs.coulomb_l >= 0)
     return _Match(jnp.where(coulomb, coulomb_node, flux_node), coulomb, coulomb_node, charge)
 
 

@@ -1,13 +1,11 @@
 """Energies ε of a table: even in x = ln(1 + ε/eV), denser on the shape resonances of the field."""
 
-
-
 import numpy as np
 from jaxtyping import Float
 
 from jaxnu.atom.field import AtomicField
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
-from jaxnu.atom.tabulate import Units, wave_norms, waves
+from jaxnu.atom.tabulate import Units, waves
 from jaxnu.constants import HARTREE_eV
 from jaxnu.errors import FitError
 
@@ -39,12 +37,11 @@ def wave_norm_scan(
     units = Units(
         orbital=np.zeros(part.units, int),
         r_out=np.full(part.units, knobs.resonance_radius),
+        top=np.full(part.units, part.l_max),
         energy=(np.expm1(x) / HARTREE_eV).reshape(part.units, part.energies),
         slot=np.zeros((part.units, part.energies), int),
-        count=np.asarray(part.units),
     )
-    P = waves(atom.potential, units, part, knobs)
-    norm = wave_norms(atom.potential, units, P, knobs)
+    _, norm = waves(atom.potential, units, part, knobs)
     return x, np.asarray(norm).reshape(norm.shape[0], -1)
 
 
@@ -66,5 +63,3 @@ def nodes_of_density(
             "raise AtomNumerics.energy_slots or lower resonance_nodes"
         )
     return np.expm1(np.interp(np.linspace(0.0, count[-1], nodes), count, grid)) / HARTREE_eV
-
-

@@ -86,7 +86,8 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
             here = [a for a in slots if shifts[a] == shift]
             if here:
                 columns = [rows * factor[gradient[a]][:, None] for a in here]
-                v |= zip(here, jnp.split(j @ jnp.concatenate(columns, 1), len(here), 1), strict=True)
+                products = jnp.split(j @ jnp.concatenate(columns, 1), len(here), 1)
+                v |= dict(zip(here, products, strict=True))
         form = current.matrix[l_final]
         pairs = [(a, b) for a in slots for b in slots if a <= b]
         R = sum(form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
@@ -99,7 +100,7 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
 def electron_responses(
     momenta: tuple[int, ...],
     kind: Int[Array, "unit"],
-    count: Int[Array, ""],
+    top: Int[Array, "unit"],
     factor: Float[Array, "unit 3 r"],
     final: Float[Array, "unit r l final"],
     x: Float[Array, "Q r"],
@@ -113,7 +114,7 @@ def electron_responses(
     Args:
         momenta: the angular momenta that occur among the subshells (static).
         kind: of each unit (a subshell with its own final states), an index into momenta.
-        count: units from this number on are padding: not computed, zero in the result.
+        top: the highest l' that is summed for each unit; −1 for padding, which costs nothing.
         factor: made by `bound_factor`.
         final: final orbitals, rows l' = 0 … l'_max; waves per unit energy, or bound orbitals
             (zero in every row but their own).
@@ -132,14 +133,12 @@ def electron_responses(
     shares = [_of_one_order(l, l_max) for l in momenta]
     for part in ranges or (Range(0, l_max),):
         Q, r = slice(part.first_Q, None), slice(part.first_r, None)
-        S, R = _of_range(
-            shares, max(momenta) + 1, kind, count, factor[:, :, r], final, x[Q, r], part
-        )
+        S, R = _of_range(shares, max(momenta) + 1, kind, top, factor[:, :, r], final, x[Q, r], part)
         total = ElectronResponses(total.S.at[:, Q].add(S), total.R.at[:, Q].add(R))
     return total
 
 
-def _of_range(shares, reach, kind, count, factor, final, x, part):
+def _of_range(shares, reach, kind, top, factor, final, x, part):
     """The sum over the l′ of a range, downward, with a window of j_L for |L − l′| ≤ reach."""
     units, states = final.shape[0], final.shape[3]
     scan = bessel_scan(x, part.l_high + reach)
@@ -166,7 +165,10 @@ def _of_range(shares, reach, kind, count, factor, final, x, part):
             s, r = jax.lax.switch(kind[u], branches, rows, factor[u])
             return S.at[u].add(s), R.at[u].add(r)
 
-        S, R = jax.lax.fori_loop(0, count, unit, (S, R))
+        def unit_if_needed(u, sums):
+            return jax.lax.cond(l_final <= top[u], unit, lambda _, sums: sums, u, sums)
+
+        S, R = jax.lax.fori_loop(0, units, unit_if_needed, (S, R))
         return (state, window, S, R), None
 
     zero = jnp.zeros((units, x.shape[0], states))

@@ -134,3 +134,12 @@ def log_linear_mesh(
 
     x = jax.lax.fori_loop(0, 40, newton, jnp.minimum(t, jnp.log(last)))
     return RadialMesh(start, step, stretch, jnp.exp(x))
+
+
+def solve_log_linear(t: Float[np.ndarray, "points"], stretch: float) -> Float[np.ndarray, "points"]:
+    """r with ln r + stretch·r = t, on the host: by Newton's method in ln r from the right."""
+    x = np.minimum(t, np.log(np.maximum(t / stretch, 1.0)))
+    for _ in range(60):
+        ar = stretch * np.exp(x)
+        x = x - (x + ar - t) / (1.0 + ar)
+    return np.exp(x)

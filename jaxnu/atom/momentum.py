@@ -2,20 +2,28 @@
 
 import math
 from functools import cache
+from itertools import pairwise
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnu.atom.matrix_elements import Range
-from jaxnu.atom.mesh import RadialMesh, log_linear_mesh
+from jaxnu.atom.mesh import RadialMesh, solve_log_linear
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
 
 
+@cache
 def kappa_mesh(knobs: AtomNumerics = ATOM_NUMERICS) -> RadialMesh:
-    """Nodes in κ, even in ln κ + κ/κ_bend: sums over them converge like those of a RadialMesh."""
-    return log_linear_mesh(
-        knobs.kappa_min, knobs.kappa_max, 1.0 / knobs.kappa_bend, knobs.kappa_nodes
+    """Nodes in κ, even in ln κ + κ/κ_bend: sums over them converge like those of a RadialMesh.
+
+    Its numbers are NumPy's: constants of the compiled programs.
+    """
+    stretch = 1.0 / knobs.kappa_bend
+    first, last = np.log([knobs.kappa_min, knobs.kappa_max]) + stretch * np.array(
+        [knobs.kappa_min, knobs.kappa_max]
     )
+    t, step = np.linspace(first, last, knobs.kappa_nodes, retstep=True)
+    return RadialMesh(first, step, np.asarray(stretch), solve_log_linear(t, stretch))
 
 
 def bessel_onset(L: int, exponent: float) -> float:
@@ -40,14 +48,13 @@ def bessel_ranges(part: RatioClass, rho_nodes: tuple[float, ...], knobs: AtomNum
     rho_nodes: the inner scattering mesh in units of r_out.
     """
     edges = (part.l_max + 1, *part.l_cuts, 0)
-    kappa = np.asarray(kappa_mesh(knobs).r)
+    kappa = kappa_mesh(knobs).r
     result = []
-    for high, low in zip(edges[:-1], edges[1:], strict=True):
-        onset = bessel_onset(max(low - 3, 0), knobs.bessel_cut) if low > 3 else 0.0
-        first_Q, first_r = np.searchsorted(kappa, onset), np.searchsorted(
-            rho_nodes, onset / knobs.kappa_max
-        )
-        result.append(Range(low, high - 1, int(first_Q), int(first_r)))
+    for high, low in pairwise(edges):
+        onset = bessel_onset(low - 3, knobs.bessel_cut) if low > 3 else 0.0
+        first_Q = int(np.searchsorted(kappa, onset))
+        first_r = int(np.searchsorted(rho_nodes, onset / knobs.kappa_max))
+        result.append(Range(low, high - 1, first_Q, first_r))
     return tuple(result)
 
 

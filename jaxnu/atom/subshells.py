@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import checks
-from jaxnu.atom.bound import BoundOrbitals, bound_orbitals
+from jaxnu.atom.bound import rydberg_orbitals
 from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, shell_edge
 from jaxnu.atom.field import AtomicField
 from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
-from jaxnu.atom.mesh import RadialMesh, log_linear_mesh
+from jaxnu.atom.mesh import RadialMesh
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.constants import FINE_STRUCTURE
 from jaxnu.errors import FitError, InputError
@@ -90,7 +90,8 @@ def ionisation_responses(
 
 def _of_one(l, factor, final, x):
     """Responses of a single subshell."""
-    one = electron_responses((l,), jnp.zeros(1, int), 1, factor[None], final[None], x)
+    top = np.array([final.shape[1] - 1])
+    one = electron_responses((l,), np.zeros(1, int), top, factor[None], final[None], x)
     return ElectronResponses(one.S[0], one.R[0])
 
 
@@ -127,27 +128,16 @@ class Lines:
     responses: ElectronResponses
 
 
-def rydberg_orbitals(
-    atom: AtomicField, n_max: int, knobs: AtomNumerics = ATOM_NUMERICS
-) -> tuple[RadialMesh, BoundOrbitals]:
-    """All bound orbitals n ≤ n_max of the atom's field, on a mesh that holds them.
-
-    Raises FitError if one of them is not bound (a field without −1/r tail has few).
-    """
+def _rydberg_orbitals(atom, n_max, knobs):
+    """The bound orbitals of the atom's field; FitError if one is missing."""
     checks.number_range("n_max", n_max, 1, 12, "", "the mesh holds orbitals up to n = 12")
-    mesh = log_linear_mesh(
-        knobs.first_radius / atom.potential.Z, knobs.rydberg_radius, knobs.mesh_stretch,
-        knobs.mesh_points,
-    )  # fmt: skip
-    n, l = np.array([(n, l) for n in range(1, n_max + 1) for l in range(n)]).T
-    bound = bound_orbitals(
-        mesh, atom.potential.on_mesh(mesh), jnp.asarray(n), jnp.asarray(l), knobs
-    )
+    mesh, bound = rydberg_orbitals(atom.potential, n_max, knobs)
     if not bool(bound.found.all()):
         first = int(np.argmin(np.asarray(bound.found)))
         raise FitError(
-            f"{atom.configuration.symbol}: level n = {n[first]}, l = {l[first]} is not bound in "
-            f"this field; use model='herman-skillman', whose tail is −1/r, or a smaller n_max"
+            f"{atom.configuration.symbol}: level n = {bound.n[first]}, l = {bound.l[first]} is not "
+            f"bound in this field; use model='herman-skillman', whose tail is −1/r, or a smaller "
+            "n_max"
         )
     return mesh, bound
 
@@ -170,7 +160,7 @@ def excitation_responses(
     """
     index = subshell_index(atom, subshell)
     l = atom.configuration.l[index]
-    field_mesh, bound = rydberg_orbitals(atom, n_max, knobs)
+    field_mesh, bound = _rydberg_orbitals(atom, n_max, knobs)
     mesh = scattering_mesh(shell_edge(atom.mesh, atom.bound.P[index][None], knobs), knobs).inner
     P = field_mesh.interpolate(bound.P, mesh.r)
     row = bound.l[:, None] == jnp.arange(n_max)

@@ -4,19 +4,20 @@ Hartree atomic units, per electron. All shapes are fixed by AtomNumerics, so tha
 the same programs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxnu.atom.bound import BoundOrbitals
+from jaxnu.atom.bound import BoundOrbitals, rydberg_orbitals
 from jaxnu.atom.configuration import SLOTS
-from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh
-from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor
+from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, unit_nodes
+from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
 from jaxnu.atom.mesh import RadialMesh
-from jaxnu.atom.momentum import kappa_mesh, to_kappa
+from jaxnu.atom.momentum import bessel_ranges, kappa_mesh, to_kappa
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import AtomNumerics, RatioClass
 from jaxnu.constants import FINE_STRUCTURE
@@ -28,16 +29,17 @@ LIGHT = 1.0 / FINE_STRUCTURE  # speed of light; p_z of a photon
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Units:
-    """Padded pieces of work: an orbital each, with some energies. `count` of them are real.
+    """Padded pieces of work: an orbital each, with some energies.
 
-    slot: where each energy belongs in the table of its orbital, `energy_slots` for padding.
+    top: highest l' that matters, −1 for padding. slot: where each energy belongs in the table of
+    its orbital, `energy_slots` for padding.
     """
 
     orbital: Int[Array, "unit"]
     r_out: Float[Array, "unit"]
+    top: Int[Array, "unit"]
     energy: Float[Array, "unit energy"]
     slot: Int[Array, "unit energy"]
-    count: Int[Array, ""]
 
 
 @jax.tree_util.register_dataclass
@@ -54,55 +56,96 @@ class Ridge:
     K: Float[Array, "orbital momentum"]
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rows:
+    """S and R of each orbital, per electron, at (ε, p_z); one slot more takes the padding."""
+
+    S: Float[Array, "orbital slot momentum"]
+    R: Float[Array, "orbital slot momentum"]
+
+
+def empty_rows(knobs: AtomNumerics) -> Rows:
+    """Rows to be filled by `shell_responses` and `by_impulse`."""
+    zero = np.zeros((SLOTS, knobs.energy_slots + 1, knobs.momentum_nodes))
+    return Rows(zero, zero)
+
+
 def with_class(knobs: AtomNumerics, part: RatioClass) -> AtomNumerics:
     """The knobs with the scattering mesh of a class."""
-    from dataclasses import replace
+    return replace(knobs, scatter_stretch=part.stretch, coulomb_l=part.coulomb_l)
 
-    return replace(knobs, scatter_stretch=part.stretch)
+
+def inner_nodes(part: RatioClass, knobs: AtomNumerics) -> Float[np.ndarray, "r"]:
+    """ρ = r/r_out of the inner scattering mesh of a class."""
+    count, rho, _, _ = unit_nodes(with_class(knobs, part))
+    return rho[:count]
 
 
 @partial(jax.jit, static_argnames=("part", "knobs"))
 def waves(
     potential: CentralPotential, units: Units, part: RatioClass, knobs: AtomNumerics
-) -> Float[Array, "unit r l energy"]:
-    """Continuum orbitals of every unit on its own mesh; zero for padding."""
-    knobs = with_class(knobs, part)
+) -> tuple[Float[Array, "unit r l energy"], Float[Array, "l unit energy"]]:
+    """Continuum orbitals of every unit on its own mesh, zero for padding; and their norms
+    ∫_0^r_out P_εl² dr for the lowest l."""
+    class_knobs = with_class(knobs, part)
+    low = knobs.resonance_l + 1
 
-    def one(u, P):
-        mesh = scattering_mesh(units.r_out[u], knobs)
-        orbitals = continuum_orbitals(potential, mesh, units.energy[u], part.l_max, knobs)
-        return P.at[u].set(orbitals.P)
+    def one(u, carry):
+        P, norm = carry
+        mesh = scattering_mesh(units.r_out[u], class_knobs)
+        new = continuum_orbitals(potential, mesh, units.energy[u], part.l_max, class_knobs).P
+        weight = mesh.inner.step * mesh.inner.jacobian
+        inside = jnp.einsum("rle,r->le", new[:, :low] ** 2, weight)
+        return P.at[u].set(new), norm.at[:, u].set(inside)
 
-    r = scattering_mesh(1.0, knobs).inner.r.shape[0]
-    shape = (part.units, r, part.l_max + 1, part.energies)
-    return jax.lax.fori_loop(0, units.count, one, jnp.zeros(shape))
-
-
-@partial(jax.jit, static_argnames=("part", "knobs"))
-def factors(
-    mesh: RadialMesh, bound: BoundOrbitals, units: Units, part: RatioClass, knobs: AtomNumerics
-) -> tuple[Float[Array, "unit 3 r"], Float[Array, "Q r"]]:
-    """What the bound orbitals bring to the radial integrals, and x = κρ of all units."""
-    knobs = with_class(knobs, part)
-
-    def one(orbital, r_out):
-        inner = scattering_mesh(r_out, knobs).inner
-        return bound_factor(bound.l[orbital], mesh, bound.P[orbital], inner)
-
-    rho = scattering_mesh(1.0, knobs).inner.r
-    return jax.vmap(one)(units.orbital, units.r_out), kappa_mesh(knobs).r[:, None] * rho
+    shape = (inner_nodes(part, knobs).size, part.l_max + 1, part.energies)
+    start = jnp.zeros((part.units, *shape)), jnp.zeros((low, part.units, part.energies))
+    return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, start)
 
 
 @partial(jax.jit, static_argnames="knobs")
-def wave_norms(
-    potential: CentralPotential, units: Units, P: Float[Array, "unit r l energy"],
-    knobs: AtomNumerics,
-) -> Float[Array, "l unit energy"]:
-    """∫_0^r_out P_εl² dr of the lowest l."""
-    part = knobs.ratio_classes[0]
-    inner = scattering_mesh(units.r_out[0], with_class(knobs, part)).inner
-    low = P[:, :, : knobs.resonance_l + 1]
-    return jnp.einsum("urle,r->lue", low**2, inner.step * inner.jacobian)
+def bound_states(
+    potential: CentralPotential, knobs: AtomNumerics
+) -> tuple[RadialMesh, BoundOrbitals]:
+    """All bound orbitals to n = line_n, on the mesh that holds them."""
+    return rydberg_orbitals(potential, knobs.line_n, knobs)
+
+
+@partial(jax.jit, static_argnames=("part", "knobs"))
+def bound_waves(
+    mesh: RadialMesh, bound: BoundOrbitals, units: Units, part: RatioClass, knobs: AtomNumerics
+) -> Float[Array, "unit r l state"]:
+    """Bound final orbitals laid out like waves: each a column, zero in every row but its own l."""
+    row = bound.l[:, None] == jnp.arange(part.l_max + 1)
+    spare = part.energies - bound.l.shape[0]
+
+    def one(r_out):
+        r = r_out * inner_nodes(part, knobs)
+        here = jnp.einsum("sr,sl->rls", mesh.interpolate(bound.P, r), row.astype(float))
+        return jnp.pad(here, ((0, 0), (0, 0), (0, spare)))
+
+    return jax.vmap(one)(units.r_out)
+
+
+@partial(jax.jit, static_argnames=("momenta", "part", "knobs"))
+def shell_responses(
+    mesh: RadialMesh, bound: BoundOrbitals, final: Float[Array, "unit r l final"], units: Units,
+    ridge: Ridge, rows: Rows, momenta: tuple[int, ...], part: RatioClass, knobs: AtomNumerics,
+) -> tuple[ElectronResponses, Rows]:  # fmt: skip
+    """S and R of every unit on the κ mesh; and the rows, with these put onto the p_z nodes."""
+
+    def factor(orbital, r_out):
+        inner = scattering_mesh(r_out, with_class(knobs, part)).inner
+        return bound_factor(bound.l[orbital], mesh, bound.P[orbital], inner)
+
+    rho = inner_nodes(part, knobs)
+    responses = electron_responses(
+        momenta, bound.l[units.orbital], units.top,
+        jax.vmap(factor)(units.orbital, units.r_out), final,
+        kappa_mesh(knobs).r[:, None] * rho, bessel_ranges(part, tuple(rho.tolist()), knobs),
+    )  # fmt: skip
+    return responses, _onto_ridge(rows, responses, units, -bound.energy, ridge, knobs)
 
 
 @partial(jax.jit, static_argnames="knobs")
@@ -111,13 +154,12 @@ def ridges(
 ) -> Ridge:
     """Compton profiles J(p) = ½∫_p^∞ χ² p' dp' of all orbitals from their momentum orbitals
     χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr, and the nodes in p_z that follow from their widths."""
-    knobs_last = with_class(knobs, knobs.ratio_classes[-1])
+    last = knobs.ratio_classes[-1]
     kappa = kappa_mesh(knobs)
-    unit_mesh = scattering_mesh(1.0, knobs_last).inner
-    j = spherical_bessel_j(kappa.r[:, None] * unit_mesh.r, 3)
+    j = spherical_bessel_j(kappa.r[:, None] * inner_nodes(last, knobs), 3)
 
     def one(l, P, r_out):
-        inner = scattering_mesh(r_out, knobs_last).inner
+        inner = scattering_mesh(r_out, with_class(knobs, last)).inner
         density = bound_factor(l, mesh, P, inner)[0] * inner.r
         chi2 = 2.0 / jnp.pi * (jnp.take(j, l, axis=-1) @ density) ** 2
         # in κ: p = κ/r_out
@@ -158,26 +200,7 @@ def _smooth(T, Q, width):
     return (3.0 * Q**2 + 2.0 * T) / (Q**4 * p2**3), 2.0 * T / (Q**4 * p2**2)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Rows:
-    """S and R of each orbital, per electron, at (ε, p_z); one slot more takes the padding."""
-
-    S: Float[Array, "orbital slot momentum"]
-    R: Float[Array, "orbital slot momentum"]
-
-
-def empty_rows(knobs: AtomNumerics) -> Rows:
-    """Rows to be filled by `onto_ridge` and `by_impulse`."""
-    zero = jnp.zeros((SLOTS, knobs.energy_slots + 1, knobs.momentum_nodes))
-    return Rows(zero, zero)
-
-
-@partial(jax.jit, static_argnames="knobs")
-def onto_ridge(
-    rows: Rows, responses: ElectronResponses, units: Units, binding: Float[Array, "orbital"],
-    ridge: Ridge, knobs: AtomNumerics,
-) -> Rows:  # fmt: skip
+def _onto_ridge(rows, responses, units, binding, ridge, knobs):
     """Put the responses of some units, known on the κ mesh, onto their orbitals' p_z nodes."""
     kappa = kappa_mesh(knobs)
 
@@ -195,15 +218,13 @@ def onto_ridge(
         responses.S, responses.R, units.orbital, units.r_out, units.energy
     )
     where = units.orbital[:, None], units.slot
-    real = jnp.arange(units.orbital.shape[0]) < units.count
-    slot = jnp.where(real[:, None], where[1], knobs.energy_slots)
-    return Rows(rows.S.at[where[0], slot].set(S), rows.R.at[where[0], slot].set(R))
+    return Rows(rows.S.at[where].set(S), rows.R.at[where].set(R))
 
 
 @partial(jax.jit, static_argnames="knobs")
 def by_impulse(
-    rows: Rows, energy: Float[Array, "slot"], last: Int[Array, "orbital"],
-    binding: Float[Array, "orbital"], ridge: Ridge, knobs: AtomNumerics,
+    rows: Rows, energy: Float[Array, "slot"], last: Int[Array, "orbital"], bound: BoundOrbitals,
+    ridge: Ridge, knobs: AtomNumerics,
 ) -> Rows:  # fmt: skip
     """Fill the slots above `last`, the last one that multipoles filled, by the impulse form plus
     the residual found there, carried on at fixed p_z:
@@ -233,24 +254,4 @@ def by_impulse(
             R.at[: energy.shape[0]].set(jnp.where(above, new[1], R[:-1])),
         )
 
-    return Rows(
-        *jax.vmap(one)(rows.S, rows.R, last, binding, ridge.p_z, ridge.J, ridge.K)
-    )
-
-
-@partial(jax.jit, static_argnames=("part", "knobs"))
-def final_states(
-    mesh: RadialMesh, bound: BoundOrbitals, units: Units, part: RatioClass, knobs: AtomNumerics
-) -> Float[Array, "unit r l state"]:
-    """Bound final orbitals laid out like waves: each a column, zero in every row but its own l."""
-    row = bound.l[:, None] == jnp.arange(part.l_max + 1)
-    spare = part.energies - bound.l.shape[0]
-
-    def one(u, P):
-        inner = scattering_mesh(units.r_out[u], with_class(knobs, part)).inner
-        here = jnp.einsum("sr,sl->rls", mesh.interpolate(bound.P, inner.r), row.astype(float))
-        return P.at[u].set(jnp.pad(here, ((0, 0), (0, 0), (0, spare))))
-
-    r = scattering_mesh(1.0, with_class(knobs, part)).inner.r.shape[0]
-    shape = (part.units, r, part.l_max + 1, part.energies)
-    return jax.lax.fori_loop(0, units.count, one, jnp.zeros(shape))
+    return Rows(*jax.vmap(one)(rows.S, rows.R, last, -bound.energy, ridge.p_z, ridge.J, ridge.K))
