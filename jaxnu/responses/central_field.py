@@ -78,7 +78,7 @@ class CentralField(Response):
         Raises InputError for a table whose subshells have different kinds of momentum axes, too
         few nodes, or do not match the X-ray subshells of the element ("measured").
         """
-        return cls(table.symbol, model, table.Z, **assemble(table, thresholds))
+        return cls(model=model, **assemble(table, thresholds))
 
     @property
     def momentum_scales_keV(self) -> Float[Array, "shells"]:
@@ -96,7 +96,7 @@ class CentralField(Response):
         def density(F: Array, T: Array, _: Array, Q: Array, D: Array) -> Array:
             return F * (3.0 * Q**2 + 2.0 * _M * T) * Q**2 / D**3
 
-        return self._sum(self._continuum(self.F, density, T_keV, Q_keV), by_shell)
+        return self._continuum(self.F, density, T_keV, Q_keV, by_shell)
 
     def transverse(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
@@ -104,11 +104,16 @@ class CentralField(Response):
         def current(G: Array, T: Array, shift: Array, Q: Array, D: Array) -> Array:
             return G * 2.0 * T / _M / D**2 * ((T + shift) / T) ** 2
 
-        return self._sum(self._continuum(self.G, current, T_keV, Q_keV), by_shell)
+        return self._continuum(self.G, current, T_keV, Q_keV, by_shell)
 
     def _continuum(
-        self, coefficients: Array, form: Callable[..., Array], T_keV: Any, Q_keV: Any
-    ) -> Float[Array, "... shells"]:
+        self,
+        coefficients: Array,
+        form: Callable[..., Array],
+        T_keV: Any,
+        Q_keV: Any,
+        by_shell: bool,
+    ) -> Float[Array, "..."]:
         """form(F, T_model, T − T_model, Q, Q²(p_z² + p0²)) of every subshell: zero below threshold,
         NaN beyond the table, with finite gradients."""
         shape = jnp.broadcast_shapes(jnp.shape(T_keV), jnp.shape(Q_keV))
@@ -141,7 +146,10 @@ class CentralField(Response):
         )
         values = form(jnp.maximum(values, 0.0), T_model, threshold - model, Q, D)
         values = jnp.where(above, electrons * values, 0.0)
-        return jnp.where(beyond, jnp.nan, values).T.reshape(*shape, len(self.table))
+        values = jnp.where(beyond, jnp.nan, values)
+        if by_shell:
+            return values.T.reshape(*shape, len(self.table))
+        return jnp.sum(values, axis=0).reshape(shape)
 
     def lines(self) -> Lines:
         """Upward excitations into empty states, or what `independent_particle` says."""

@@ -61,6 +61,8 @@ def assemble(table: AtomTable, thresholds: str) -> dict[str, Any]:
     shift = 0.0 if measured is None else np.asarray(measured) - _concrete(model)
     physical, all_lines = _line_lists(every, which, np.broadcast_to(shift, len(which)))
     return {
+        "target": table.symbol,
+        "Z": table.Z,
         "labels": labels,
         "electrons": jnp.asarray(electrons),
         "thresholds_keV": model if measured is None else jnp.asarray(measured),
