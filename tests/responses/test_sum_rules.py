@@ -84,8 +84,9 @@ def test_physical_sum_leaves_filled_states_out(known, agree):
     atom = CentralField.from_table(table, "model")
     Q = 1e-3 * ATOMIC_MOMENTUM_keV
     agree("all", f_sum(atom, Q), [1.0], 1e-5)  # F beyond the last node, constant: 4e-6
-    # oscillator strength of Lyman alpha: 0.41620 (Bethe and Salpeter, table 13)
-    agree("without Lyman alpha", f_sum(atom, Q, physical=True), [1.0 - 0.41620], 1e-5)
+    # oscillator strength of Lyman alpha: 2^13/3^9 (Bethe and Salpeter, section 63)
+    lyman = f_sum(atom, Q) - f_sum(atom, Q, physical=True)
+    agree("Lyman alpha", lyman, [2.0**13 / 3.0**9], 3e-6)
 
 
 def test_physical_sum_has_the_measured_thresholds(known, agree):
