@@ -10,6 +10,7 @@ from jaxnu import checks
 from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import (
+    check_range,
     line_cross_sections,
     q_nodes,
     scalar_cross_section,
@@ -122,7 +123,7 @@ def rate(
     mu2: μ_ν² [μ_B²], for the magnetic channel (an effective moment, one for all flavours).
     channel: "magnetic" or "weak".
     Returns 1/(kg keV d). Raises InputError for concrete T ≤ 0, above the highest energy of the
-        flux, or NaN, and for μ² outside [0, 1e-12].
+        flux or of the response's tables, or NaN, and for μ² outside [0, 1e-12].
     """
     require_x64("rate")
     checks.instance("flux", flux, Spectrum, "flux.solar() or flux.reactor(...) gives one")
@@ -138,6 +139,7 @@ def rate(
             "give an energy transfer T > 0 in keV, below the energies of the flux",
             open_low=True,
         )
+    check_range(T_keV, response)
     checks.magnetic_moment_squared("mu2", mu2)
     T = jnp.asarray(T_keV, dtype=float)
     which = Channel(channel, antineutrino=flux.antineutrino)

@@ -142,12 +142,14 @@ def cross_section(
     by_shell: a last axis over response.shells instead of the sum.
     Returns cm²/keV per atom. Zero beyond the end of the kinematics (on-shell models 2E²/(m+2E),
         bound electrons T = E); inside traced code NaN for T ≤ 0.
-    Raises InputError for concrete T ≤ 0, T ≥ E, NaN, or μ outside [0, 1e-6].
+    Raises InputError for concrete T ≤ 0, T ≥ E, NaN, T beyond the response's tables, or μ outside
+        [0, 1e-6].
     Valid for T ≪ m and Zα ≪ 1 (the responses are nonrelativistic).
     """
     require_x64("cross_section")
     checks.instance("response", response, Response, "response('Xe') gives one")
     _check_energies(T_keV, E_keV)
+    check_range(T_keV, response)
     checks.magnetic_moment("mu", mu)
     checks.one_of("flavor", flavor, FLAVORS)
     fraction, antineutrino = FLAVORS[flavor]
@@ -190,6 +192,17 @@ def cross_section_lines(
     if channel == "magnetic":
         value = value * jnp.asarray(mu) ** 2
     return response.lines().T_keV, value
+
+
+def check_range(T_keV: Any, response: Response) -> None:
+    """Refuse energy transfers beyond the tables of a response."""
+    end = response.T_max_keV
+    if end is not None and not checks.is_traced(end):
+        checks.number_range(
+            "T_keV", T_keV, 0.0, float(end), "keV",
+            f"the tables of {response.target} end there, use model='stepping' above",
+            open_low=True,
+        )  # fmt: skip
 
 
 def _check_energies(T_keV: Any, E_keV: Any) -> None:

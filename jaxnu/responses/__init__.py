@@ -2,38 +2,59 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from jaxnu import checks
 from jaxnu.errors import InputError
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Lines, Response, Shell
+from jaxnu.responses.central_field import CentralField, central_field_atom, file_atom
 from jaxnu.responses.equivalent_photon import frozen_photon
 from jaxnu.responses.hydrogenic import hydrogenic_ion
 from jaxnu.responses.on_shell import free_electrons, stepping
+from jaxnu.responses.sum_rules import f_sum, static_sum
 
 MODELS: dict[str, Callable[..., Response]] = {
     "stepping": stepping,
     "free": free_electrons,
     "hydrogenic": hydrogenic_ion,
+    "central-field": central_field_atom,
     "equivalent-photon": frozen_photon,
 }
+DEFAULT_MODEL = "stepping"
+TABLE_FILES = (".npz", ".txt")
 
 
-def response(target: str, model: str = "stepping", **options: Any) -> Response:
+def response(target: str | Path, model: str | None = None, **options: Any) -> Response:
     """The responses S(T,Q) and R(T,Q) of one atom of `target` in a given model.
 
-    target: element symbol, "Xe".
-    model: "stepping" (default), "free", "hydrogenic" (options electrons, last_n) or
-        "equivalent-photon" (options variant, photoabsorption); see each class for formula,
-        validity and source.
+    target: element symbol, "Xe", or the path of a table of S and R: a pathlib.Path, or a string
+        that ends in .npz or .txt (format: jaxnu.atom.table_files). A file is its own model
+        "table" (option thresholds).
+    model: "stepping" (default), "free", "hydrogenic" (options electrons, last_n), "central-field"
+        (options source, thresholds, exchange, progress) or "equivalent-photon" (options variant,
+        photoabsorption); see each class for formula, validity and source.
     Returns a Response: a pytree with target, model, Z, shells and the methods longitudinal,
         transverse [1/keV per atom], on_shell, lines, line_longitudinal, line_transverse.
-    Raises InputError for an unknown element, model or option.
+    Raises InputError for an unknown element, model or option, and for a bad file.
     """
     require_x64("response")
+    if isinstance(target, Path) or (isinstance(target, str) and target.endswith(TABLE_FILES)):
+        if model not in (None, "table"):
+            raise InputError(
+                f"model = {model!r} does not read files such as target = {str(target)!r}; "
+                "allowed: None; leave the model out, or give an element symbol"
+            )
+        _check_options("table", file_atom, options)
+        return file_atom(target, **options)
+    model = DEFAULT_MODEL if model is None else model
     checks.one_of("model", model, MODELS)
-    build = MODELS[model]
+    _check_options(model, MODELS[model], options)
+    return MODELS[model](target, **options)
+
+
+def _check_options(model: str, build: Callable[..., Response], options: dict[str, Any]) -> None:
     allowed = list(inspect.signature(build).parameters)[1:]
     for option in options:
         if option not in allowed:
@@ -41,7 +62,15 @@ def response(target: str, model: str = "stepping", **options: Any) -> Response:
                 f"option {option!r} = {options[option]!r} is unknown to model {model!r}; "
                 f"allowed: {', '.join(allowed) or 'none'}; remove it or choose another model"
             )
-    return build(target, **options)
 
 
-__all__ = ["MODELS", "Lines", "Response", "Shell", "response"]
+__all__ = [
+    "MODELS",
+    "CentralField",
+    "Lines",
+    "Response",
+    "Shell",
+    "f_sum",
+    "response",
+    "static_sum",
+]

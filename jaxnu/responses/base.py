@@ -59,9 +59,25 @@ class Response:
         )
 
     @property
+    def momentum_scales_keV(self) -> Float[Array, "shells"]:
+        """The widths of the shells' Bethe ridges in p_z = mT/Q − Q/2, here sqrt(2 m I)."""
+        return jnp.sqrt(2.0 * ELECTRON_MASS_keV * self.thresholds_keV)
+
+    @property
     def momentum_scale_keV(self) -> Float[Array, ""]:
-        """Smallest sqrt(2 m I) among the shells: the width of the narrowest Bethe ridge."""
-        return jnp.sqrt(2.0 * ELECTRON_MASS_keV * jnp.min(self.thresholds_keV))
+        """The width of the narrowest Bethe ridge."""
+        return jnp.min(self.momentum_scales_keV)
+
+    @property
+    def T_max_keV(self) -> Float[Array, ""] | None:
+        """The highest T of the model's range, beyond which it gives NaN; None where it has no
+        end."""
+        return None
+
+    def independent_particle(self) -> "Response":
+        """The response for which sum rules hold: of an atom, with transitions into filled states
+        and downward ones. Here the same."""
+        return self
 
     def longitudinal(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
