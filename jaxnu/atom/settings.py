@@ -64,7 +64,7 @@ class AtomNumerics:
     table_edge: float = 1e-6  # as shell_edge, for r_out of a table's subshells
     ratio_classes: tuple[RatioClass, ...] = (
         RatioClass(10.0, 74, 64, 10.5, 64, 12, (24,)),
-        RatioClass(100.0, 190, -1, 20.0, 40, 8, (80,)),
+        RatioClass(100.0, 190, -1, 20.0, 40, 10, (80,)),
     )
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02
@@ -76,6 +76,7 @@ class AtomNumerics:
     energy_slots: int = 288  # energies of a table, padded
     momentum_nodes: int = 128  # even in u = asinh(2 p_z/p0)
     momentum_reach: float = 300.0  # largest −p_z [a.u.]: Q = 2 MeV
+    momentum_top: float = 100.0  # largest p_z over the width, unless the light cone is further
     line_n: int = 8  # last n′ of the lines; the rest of each series is added to it
     line_thinning: int = 3  # every third κ serves for the lines,
     line_kappa: float = 400.0  # up to this one

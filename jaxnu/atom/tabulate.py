@@ -169,7 +169,8 @@ def ridges(
         bottom = jnp.arcsinh(
             jnp.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach) / (0.5 * width)
         )
-        top = jnp.arcsinh(LIGHT / (0.5 * width))
+        # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
+        top = jnp.arcsinh(jnp.maximum(LIGHT, knobs.momentum_top * width) / (0.5 * width))
         u = jnp.linspace(-bottom, top, knobs.momentum_nodes)
         p_z = 0.5 * width * jnp.sinh(u)
         scaled = jnp.abs(p_z) * r_out
