@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from scipy.special import zeta
 
 from jaxnu._version import __version__
+from jaxnu.atom.bound import rydberg_orbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
@@ -21,10 +22,10 @@ from jaxnu.atom.tabulate import (
     Ridge,
     Rows,
     Units,
-    bound_states,
     bound_waves,
     by_impulse,
     empty_rows,
+    ridge_bessel,
     ridges,
     shell_responses,
     waves,
@@ -110,7 +111,7 @@ def compute(
     """
     steps = len(plan.pieces) + 1
     mesh, bound = atom.mesh, atom.bound
-    ridge = ridges(mesh, bound, plan.r_out, knobs)
+    ridge = ridges(mesh, bound, plan.r_out, ridge_bessel(knobs), knobs)
     rows = empty_rows(knobs)
     for done, (number, units) in enumerate(plan.pieces):
         part = knobs.ratio_classes[number]
@@ -128,7 +129,7 @@ def compute(
     part = knobs.ratio_classes[0]
     every = [(i, np.zeros(0, int), knobs.line_n - 1) for i in range(len(atom.configuration.n))]
     units = _units(every, plan, part, knobs)
-    final_mesh, states = bound_states(atom.potential, knobs)
+    final_mesh, states = rydberg_orbitals(atom.potential, knobs.line_n, knobs)
     final = bound_waves(final_mesh, states, units, part, knobs)
     lines, _ = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
     if progress:

@@ -5,14 +5,15 @@ the same programs.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy.special import spherical_jn
 
-from jaxnu.atom.bound import BoundOrbitals, rydberg_orbitals
+from jaxnu.atom.bound import BoundOrbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, unit_nodes
 from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
@@ -21,7 +22,6 @@ from jaxnu.atom.momentum import bessel_ranges, kappa_mesh, to_kappa
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import AtomNumerics, RatioClass
 from jaxnu.constants import FINE_STRUCTURE
-from jaxnu.numerics.spherical_bessel import spherical_bessel_j
 
 LIGHT = 1.0 / FINE_STRUCTURE  # speed of light; p_z of a photon
 
@@ -73,7 +73,9 @@ def empty_rows(knobs: AtomNumerics) -> Rows:
 
 def with_class(knobs: AtomNumerics, part: RatioClass) -> AtomNumerics:
     """The knobs with the scattering mesh of a class."""
-    return replace(knobs, scatter_stretch=part.stretch, coulomb_l=part.coulomb_l)
+    return replace(
+        knobs, scatter_stretch=part.stretch, outer_blocks=knobs.table_blocks, coulomb_l=-1
+    )
 
 
 def inner_nodes(part: RatioClass, knobs: AtomNumerics) -> Float[np.ndarray, "r"]:
@@ -102,14 +104,6 @@ def waves(
     shape = (inner_nodes(part, knobs).size, part.l_max + 1, part.energies)
     start = jnp.zeros((part.units, *shape)), jnp.zeros((low, part.units, part.energies))
     return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, start)
-
-
-@partial(jax.jit, static_argnames="knobs")
-def bound_states(
-    potential: CentralPotential, knobs: AtomNumerics
-) -> tuple[RadialMesh, BoundOrbitals]:
-    """All bound orbitals to n = line_n, on the mesh that holds them."""
-    return rydberg_orbitals(potential, knobs.line_n, knobs)
 
 
 @partial(jax.jit, static_argnames=("part", "knobs"))
@@ -148,20 +142,30 @@ def shell_responses(
     return responses, _onto_ridge(rows, responses, units, -bound.energy, ridge, knobs)
 
 
+@cache
+def ridge_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
+    """j_l(κρ) for l = 0, 1, 2: the same for every atom."""
+    x = kappa_mesh(knobs).r[:, None] * inner_nodes(knobs.ratio_classes[-1], knobs)
+    return np.stack([spherical_jn(l, x) for l in range(3)])
+
+
 @partial(jax.jit, static_argnames="knobs")
 def ridges(
-    mesh: RadialMesh, bound: BoundOrbitals, r_out: Float[Array, "orbital"], knobs: AtomNumerics
-) -> Ridge:
+    mesh: RadialMesh, bound: BoundOrbitals, r_out: Float[Array, "orbital"],
+    bessel: Float[Array, "l kappa r"], knobs: AtomNumerics,
+) -> Ridge:  # fmt: skip
     """Compton profiles J(p) = ½∫_p^∞ χ² p' dp' of all orbitals from their momentum orbitals
-    χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr, and the nodes in p_z that follow from their widths."""
+    χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr, and the nodes in p_z that follow from their widths.
+
+    bessel: j_l(κρ) of the lowest l, from `ridge_bessel`.
+    """
     last = knobs.ratio_classes[-1]
     kappa = kappa_mesh(knobs)
-    j = spherical_bessel_j(kappa.r[:, None] * inner_nodes(last, knobs), 3)
 
     def one(l, P, r_out):
         inner = scattering_mesh(r_out, with_class(knobs, last)).inner
         density = bound_factor(l, mesh, P, inner)[0] * inner.r
-        chi2 = 2.0 / jnp.pi * (jnp.take(j, l, axis=-1) @ density) ** 2
+        chi2 = 2.0 / jnp.pi * (jnp.take(bessel, l, axis=0) @ density) ** 2
         # in κ: p = κ/r_out
         J = 0.5 * _integral_above(kappa, chi2 * kappa.r) / r_out**2
         K = _integral_above(kappa, J * kappa.r) / r_out**2
