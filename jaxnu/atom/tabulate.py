@@ -143,49 +143,54 @@ def shell_responses(
 
 
 @cache
-def ridge_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
+def profile_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
     """j_l(κρ) for l = 0, 1, 2: the same for every atom."""
     x = kappa_mesh(knobs).r[:, None] * inner_nodes(knobs.ratio_classes[-1], knobs)
     return np.stack([spherical_jn(l, x) for l in range(3)])
 
 
 @partial(jax.jit, static_argnames="knobs")
-def ridges(
+def profiles(
     mesh: RadialMesh, bound: BoundOrbitals, r_out: Float[Array, "orbital"],
-    bessel: Float[Array, "l kappa r"], knobs: AtomNumerics,
-) -> Ridge:  # fmt: skip
-    """Compton profiles J(p) = ½∫_p^∞ χ² p' dp' of all orbitals from their momentum orbitals
-    χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr, and the nodes in p_z that follow from their widths.
+    p_z: Float[Array, "orbital momentum"], bessel: Float[Array, "l kappa r"], knobs: AtomNumerics,
+) -> tuple[Float[Array, "orbital"], Float[Array, "orbital momentum"],
+           Float[Array, "orbital momentum"]]:  # fmt: skip
+    """Compton profiles of all orbitals, J(p) = ½∫_p^∞ χ² p' dp' and K = ∫_p^∞ p'J dp', from their
+    momentum orbitals χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr: J(0), J(p_z), K(p_z).
 
-    bessel: j_l(κρ) of the lowest l, from `ridge_bessel`.
+    bessel: j_l(κρ) of the lowest l, from `profile_bessel`.
     """
     last = knobs.ratio_classes[-1]
     kappa = kappa_mesh(knobs)
 
-    def one(l, P, r_out):
+    def one(l, P, r_out, p_z):
         inner = scattering_mesh(r_out, with_class(knobs, last)).inner
         density = bound_factor(l, mesh, P, inner)[0] * inner.r
         chi2 = 2.0 / jnp.pi * (jnp.take(bessel, l, axis=0) @ density) ** 2
         # in κ: p = κ/r_out
         J = 0.5 * _integral_above(kappa, chi2 * kappa.r) / r_out**2
         K = _integral_above(kappa, J * kappa.r) / r_out**2
-        width = 0.5 / J[0]
-        bottom = jnp.arcsinh(
-            jnp.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach) / (0.5 * width)
-        )
-        # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
-        top = jnp.arcsinh(jnp.maximum(LIGHT, knobs.momentum_top * width) / (0.5 * width))
-        u = jnp.linspace(-bottom, top, knobs.momentum_nodes)
-        p_z = 0.5 * width * jnp.sinh(u)
         scaled = jnp.abs(p_z) * r_out
         beyond = jnp.minimum(kappa.r[-1] / jnp.maximum(scaled, 1e-3), 1.0)
         return (
-            width, p_z,
+            J[0],
             to_kappa(kappa, J, scaled) * beyond ** (6.0 + 2.0 * l),
             to_kappa(kappa, K, scaled) * beyond ** (4.0 + 2.0 * l),
-        )  # fmt: skip
+        )
 
-    return Ridge(*jax.vmap(one)(bound.l, bound.P, r_out))
+    return jax.vmap(one)(bound.l, bound.P, r_out, p_z)
+
+
+def ridge_nodes(
+    width: Float[np.ndarray, "orbital"], r_out: Float[np.ndarray, "orbital"], knobs: AtomNumerics
+) -> Float[np.ndarray, "orbital momentum"]:
+    """p_z = ½ width sinh u, u even, from the last momentum that the κ mesh holds at T/I = 100."""
+    bottom = np.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach)
+    # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
+    top = np.maximum(LIGHT, knobs.momentum_top * width)
+    ends = np.arcsinh(np.stack([-bottom, top]) / (0.5 * width))
+    u = np.linspace(*ends, knobs.momentum_nodes, axis=1)
+    return 0.5 * width[:, None] * np.sinh(u)
 
 
 def _integral_above(mesh: RadialMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
@@ -255,8 +260,8 @@ def by_impulse(
         new = jax.vmap(at)(energy)
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
         return (
-            S.at[: energy.shape[0]].set(jnp.where(above, new[0], S[:-1])),
-            R.at[: energy.shape[0]].set(jnp.where(above, new[1], R[:-1])),
+            S.at[:-1].set(jnp.maximum(jnp.where(above, new[0], S[:-1]), 0.0)),
+            R.at[:-1].set(jnp.maximum(jnp.where(above, new[1], R[:-1]), 0.0)),
         )
 
     return Rows(*jax.vmap(one)(rows.S, rows.R, last, -bound.energy, ridge.p_z, ridge.J, ridge.K))
