@@ -3,11 +3,12 @@
 import importlib.util
 import math
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnu.atom.table import AtomTable
@@ -40,11 +41,13 @@ class SubshellSummary:
     width_keV: float
     multipoles_to_keV: float | None
 
+    def distance(self, measured_keV: float) -> float:
+        return abs(math.log(measured_keV / self.model_keV))
+
     @property
     def difference(self) -> float:
         """Largest |ln(measured/model)| of the thresholds."""
-        return max((abs(math.log(E / self.model_keV)) for E in self.measured_keV.values()),
-                   default=0.0)  # fmt: skip
+        return max(map(self.distance, self.measured_keV.values()), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def summarize_atom(table: AtomTable, atom: CentralField) -> AtomSummary:
 
     f, static = sums(f_sum), sums(static_sum)
     magnetic, weak = effective_charge(np.array(charge), atom)
-    sigma = jax.jit(type(atom).photoabsorption_cm2)(atom, np.array(photon))
+    sigma = jax.jit(type(atom).photoabsorption_cm2)(atom, jnp.array(photon))
     ratio, last_l = _last_class(table)
     return AtomSummary(
         element=table.symbol,
@@ -170,7 +173,7 @@ def _elam(symbol: str, T_keV: tuple[float, ...]) -> list[float | None] | None:
     if not has_elam():
         return None
     photon = response(symbol, "equivalent-photon")
-    values = np.asarray(photon.photoabsorption_cm2(np.array(T_keV))).tolist()
+    values = np.asarray(photon.photoabsorption_cm2(jnp.array(T_keV))).tolist()
     return [value if value > 0.0 else None for value in values]
 
 
@@ -248,13 +251,14 @@ def _shell_lines(s: AtomSummary) -> list[str]:
     worst = max(s.subshells, key=lambda shell: shell.difference)
     if worst.difference > 0.0:
         energies = list(worst.measured_keV.values())
+        furthest = max(energies, key=worst.distance)
         at = " and ".join(_eV(E) for E in energies)
         names = " and ".join(worst.measured_keV)
-        scale = (min(energies, key=lambda E: E / worst.model_keV) / worst.model_keV) ** 2
+        scale = (furthest / worst.model_keV) ** 2
         lines += textwrap.wrap(
             f"{worst.label} differs most: {_eV(worst.model_keV)} eV in the model, {at} eV "
             f"measured ({names}). With measured thresholds S keeps its values at the same kinetic "
-            f"energy, and R is scaled by (T_measured/T_model)², {scale:.2f} at the threshold.",
+            f"energy, and R is scaled by (T_measured/T_model)², {scale:.2f} at {_eV(furthest)} eV.",
             96, initial_indent="  ", subsequent_indent="  ",
         )  # fmt: skip
     return lines
@@ -281,7 +285,7 @@ def _photon_lines(s: AtomSummary) -> list[str]:
 
 def _charge_lines(s: AtomSummary) -> list[str]:
     lines = [f"  {'T [keV]':>8} {'T∫S dQ²/Q²':>11} {'∫S dQ²/2m':>11} {'stepping':>10}"]
-    steps = s.stepping or [None] * len(s.charge_keV)
+    steps: Sequence[float | None] = s.stepping or [None] * len(s.charge_keV)
     for T, magnetic, weak, count in zip(s.charge_keV, s.magnetic, s.weak, steps, strict=True):
         seen = "–" if count is None else f"{count:g}"
         lines.append(f"  {T:>8g} {magnetic:>11.3f} {weak:>11.3f} {seen:>10}")

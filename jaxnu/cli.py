@@ -101,7 +101,8 @@ def _table_progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
     try:
         yield progress
     finally:
-        bar.stop()
+        if start:
+            bar.stop()
     if start:
         seconds = time.perf_counter() - start[0]
         console.print(f"jaxnu: {what}: {seconds:.1f} s", style="dim")

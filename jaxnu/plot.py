@@ -171,6 +171,7 @@ def _draw_charges(axes: "Axes", response: "Response", first: float, last: float)
 
 def _draw_photons(axes: "Axes", response: "Response", first: float, last: float) -> None:
     import jax
+    import jax.numpy as jnp
 
     from jaxnu.responses import response as other_response
 
@@ -181,7 +182,7 @@ def _draw_photons(axes: "Axes", response: "Response", first: float, last: float)
         elam = other_response(response.target, "equivalent-photon")
         steps = _stepping(response)
         T = T if steps is None else _with_edges(T, steps)
-        sigma = np.asarray(elam.photoabsorption_cm2(T))
+        sigma = np.asarray(elam.photoabsorption_cm2(jnp.asarray(T)))
         axes.plot(
             T, np.where(sigma > 0.0, sigma, np.nan), color="k", lw=1.0, ls="--",
             label="Elam et al. (2002)",
