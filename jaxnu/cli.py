@@ -78,6 +78,7 @@ def _table_progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
     from rich.progress import (
         BarColumn,
         Progress,
+        SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -85,8 +86,9 @@ def _table_progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
     console = Console(stderr=True, highlight=False)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+        TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TextColumn("left"),
+        TimeRemainingColumn(),
     )  # fmt: skip
     bar = Progress(*columns, console=console, transient=True)
     start: list[float] = []
