@@ -13,7 +13,7 @@ import pytest
 import jaxnu
 from jaxnu.atom import build, table_store
 from jaxnu.atom.table_files import read_table
-from jaxnu.cli import main
+from jaxnu.cli import _compile_quickly, main
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SHIPPED = Path(jaxnu.__file__).parent / "data" / "atoms"
@@ -208,6 +208,18 @@ def test_a_computed_atom_shows_progress_and_is_kept(capsys, builder, monkeypatch
         out, err = capsys.readouterr()
         assert ("table of He" in err) == expected and "central-field" in out
     assert builder.calls == [("He", 1.0)]
+
+
+def test_only_a_build_is_compiled_with_optimisation(monkeypatch):
+    name = "--xla_backend_optimization_level"
+    for given, words, expected in (
+        ("", ["atom", "Xe"], f"{name}=0"),
+        ("", ["atom", "build", "Xe", "--out", "xe.npz"], f"{name}=1"),
+        (f"{name}=2", ["atom", "build", "Xe"], f"{name}=2"),
+    ):
+        monkeypatch.setenv("XLA_FLAGS", given)
+        _compile_quickly(words)
+        assert os.environ["XLA_FLAGS"] == expected
 
 
 @pytest.mark.slow
