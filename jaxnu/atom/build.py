@@ -162,6 +162,8 @@ def build_table(
         FitError if the field does not converge.
     Range of validity: nonrelativistic, one electron at a time in a potential without hole.
     """
+    if progress:
+        progress(0, 1, "self-consistent field")
     atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
     plan = plan_table(atom, knobs)
     responses = compute(atom, plan, knobs, progress)
