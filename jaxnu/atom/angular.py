@@ -119,7 +119,7 @@ def current_factors(l: int, final_max: int) -> CurrentFactors:
 
 
 def gradient_parts(
-    l: int, r: Float[Array, "r"], P: Float[Array, "r"], dP: Float[Array, "r"]
+    l: int | Int[Array, ""], r: Float[Array, "r"], P: Float[Array, "r"], dP: Float[Array, "r"]
 ) -> Float[Array, "2 r"]:
     """g_{l−1} and g_{l+1}, the radial parts of ∇ acting on P_nl(r)/r Y_lm.
 

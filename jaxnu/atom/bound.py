@@ -151,8 +151,8 @@ def _inverse_step(mesh, g0, ratio, energy, x):
 def bound_orbitals(
     mesh: RadialMesh,
     V: Float[Array, "r"],
-    n: Int[Array, "orbital"],
-    l: Int[Array, "orbital"],
+    n: Int[Any, "orbital"],
+    l: Int[Any, "orbital"],
     knobs: AtomNumerics = ATOM_NUMERICS,
 ) -> BoundOrbitals:
     """Orbitals (n, l) of the potential V on the mesh: −P''/2 + [l(l+1)/2r² + V] P = E P.

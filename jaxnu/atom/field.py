@@ -5,6 +5,7 @@ Hartree atomic units.
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,10 +34,10 @@ from jaxnu.errors import FitError
 class Shells:
     """Padded subshells of one configuration; empty padding changes nothing."""
 
-    Z: Float[Array, ""]
-    n: Int[Array, "orbital"]
-    l: Int[Array, "orbital"]
-    occupation: Float[Array, "orbital"]
+    Z: Float[Any, ""]
+    n: Int[Any, "orbital"]
+    l: Int[Any, "orbital"]
+    occupation: Float[Any, "orbital"]
 
 
 @jax.tree_util.register_dataclass
@@ -234,10 +235,10 @@ def self_consistent_field(
     n, l, occupation = atom.padded()
     shells = Shells(np.asarray(float(atom.Z)), n, l, occupation)
     mesh = atom_mesh(shells.Z, knobs)
-    exchange = exchange if checks.is_traced(exchange) else np.asarray(exchange, dtype=float)
-    potential, V, residual, count = _solve(mesh, shells, exchange, model, knobs)
+    x: Any = exchange if checks.is_traced(exchange) else np.asarray(exchange, dtype=float)
+    potential, V, residual, count = _solve(mesh, shells, x, model, knobs)
     bound = bound_orbitals(mesh, V, n, l, knobs)
-    bound, energies = _finished(mesh, potential.rV, residual, shells, bound, exchange, model, knobs)
+    bound, energies = _finished(mesh, potential.rV, residual, shells, bound, x, model, knobs)
     if not checks.is_traced(residual):
         _refuse_unconverged(atom, bound, float(residual), int(count), knobs)
     return AtomicField(

@@ -42,11 +42,11 @@ class Range(NamedTuple):
 
 
 def bound_factor(
-    l: int, field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
+    l: int | Int[Array, ""], field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
 ) -> Float[Array, "3 r"]:
     """What an initial orbital brings to the radial integrals: P, g_{l−1}, g_{l+1}, times dr.
 
-    l: angular momentum (static). field_mesh, P: where the orbital is known. mesh: the inner part
+    l: angular momentum. field_mesh, P: where the orbital is known. mesh: the inner part
     of a scattering mesh; its last node carries half a weight.
     """
     both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), mesh.r)
@@ -90,8 +90,8 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
                 v |= dict(zip(here, products, strict=True))
         form = matrices[l_final]
         pairs = [(a, b) for a in slots for b in slots if a <= b]
-        R = sum(form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
-        return S, R
+        terms = (form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
+        return S, sum(terms, jnp.zeros_like(S))
 
     return share
 

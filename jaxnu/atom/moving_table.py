@@ -59,7 +59,7 @@ def moving_table(element: str, exchange: Any) -> AtomTable:
     def moved(a: Any, b: Any) -> Array:
         return jnp.asarray(a) + jnp.asarray(b) * step
 
-    def shell(a: ShellTable, b: ShellTable) -> ShellTable:
+    def shell(a: Any, b: Any) -> ShellTable:
         return replace(
             a,
             threshold_keV=moved(a.threshold_keV, b.threshold_keV),

@@ -6,6 +6,7 @@ the same programs.
 
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +36,11 @@ class Units:
     its orbital, `energy_slots` for padding.
     """
 
-    orbital: Int[Array, "unit"]
-    r_out: Float[Array, "unit"]
-    top: Int[Array, "unit"]
-    energy: Float[Array, "unit energy"]
-    slot: Int[Array, "unit energy"]
+    orbital: Int[Any, "unit"]
+    r_out: Float[Any, "unit"]
+    top: Int[Any, "unit"]
+    energy: Float[Any, "unit energy"]
+    slot: Int[Any, "unit energy"]
 
 
 @jax.tree_util.register_dataclass
@@ -50,10 +51,10 @@ class Ridge:
     width: p0 = 1/(2J(0)). J, K: J(p_z) and ∫_{p_z}^∞ pJ dp at the nodes.
     """
 
-    width: Float[Array, "orbital"]
-    p_z: Float[Array, "orbital momentum"]
-    J: Float[Array, "orbital momentum"]
-    K: Float[Array, "orbital momentum"]
+    width: Float[Any, "orbital"]
+    p_z: Float[Any, "orbital momentum"]
+    J: Float[Any, "orbital momentum"]
+    K: Float[Any, "orbital momentum"]
 
 
 @jax.tree_util.register_dataclass
@@ -61,8 +62,8 @@ class Ridge:
 class Rows:
     """S and R of each orbital, per electron, at (ε, p_z); one slot more takes the padding."""
 
-    S: Float[Array, "orbital slot momentum"]
-    R: Float[Array, "orbital slot momentum"]
+    S: Float[Any, "orbital slot momentum"]
+    R: Float[Any, "orbital slot momentum"]
 
 
 def empty_rows(knobs: AtomNumerics) -> Rows:
@@ -188,8 +189,8 @@ def ridge_nodes(
     bottom = np.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach)
     # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
     top = np.maximum(LIGHT, knobs.momentum_top * width)
-    ends = np.arcsinh(np.stack([-bottom, top]) / (0.5 * width))
-    u = np.linspace(*ends, knobs.momentum_nodes, axis=1)
+    low, high = np.arcsinh(-2.0 * bottom / width), np.arcsinh(2.0 * top / width)
+    u = np.linspace(low, high, knobs.momentum_nodes, axis=1)
     return 0.5 * width[:, None] * np.sinh(u)
 
 
