@@ -69,7 +69,7 @@ class AtomNumerics:
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02
     energy_last_eV: float = 1e5
-    resonance_nodes: float = 3.5  # nodes per unit of sqrt|d² ln(norm)/dx²|: 1e-4 of a resonance
+    resonance_nodes: float = 5.0  # nodes per unit of sqrt|d² ln(norm)/dx²|: ten across a width
     resonance_radius: float = 2.0  # inside the centrifugal barrier of f waves
     resonance_last_eV: float = 300.0
     resonance_l: int = 4
