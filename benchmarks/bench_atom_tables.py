@@ -227,7 +227,7 @@ def off_node_points(
         T = energy + I
         low, high, ridge = visible_range(symbol, shell.label, T, share)
         p_z = 0.5 * shell.width_keV * np.sinh(random.uniform(low, high, points))
-        l_max = next(c.l_max for c in ATOM_NUMERICS.ratio_classes if T / I <= c.ratio)
+        l_max = next(c.l_max for c in ATOM_NUMERICS.ratio_classes if c.ratio >= T / I)
         values, S, R = compared(symbol, shell.label, energy, momentum_transfer(p_z, T), l_max)
         for value, dS, dR in zip(values, S, R, strict=True):
             if value > share * ridge:
