@@ -1,6 +1,7 @@
 """Pictures of results; matplotlib is imported when one is drawn."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,14 @@ import numpy as np
 from jaxnu.files import atomic_path
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from jaxnu.inference import LimitResult
+    from jaxnu.responses import Response
+
+EDGE = 1e-6  # relative distance from a threshold at which curves are drawn on both sides
+CHARGE_BATCH = 16  # values of T whose Q nodes are in memory at once
 
 
 def _figure(width: float, height: float) -> "Figure":
@@ -83,6 +89,142 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     profile.set_ylim(bottom=0.0)
     profile.title.set_fontsize("medium")
     _save(figure, path)
+
+
+def plot_atom(response: "Response", path: Path) -> None:
+    """Draw one atom as PNG: S(T,Q) as a map, effective charges and photoabsorption over T.
+
+    response: of an atom with a continuum. The stepping count and Elam's photoabsorption stand
+    beside where there are binding energies and the package xraydb.
+    """
+    figure = _figure(15.0, 4.8)
+    surface, charges, photons = figure.subplots(1, 3)
+    last = 0.999 * float(response.T_max_keV or 100.0)
+    first = float(np.min(np.asarray(response.thresholds_keV)))
+    figure.suptitle(f"{response.target}, atomic model: {response.model}", fontsize="medium")
+    _draw_map(figure, surface, response, first, last)
+    _draw_charges(charges, response, 0.8 * first, last)
+    _draw_photons(photons, response, 0.8 * first, last)
+    _save(figure, path)
+
+
+def _draw_map(
+    figure: "Figure", axes: "Axes", response: "Response", first: float, last: float
+) -> None:
+    """S(T,Q) where Q > T, with the Bethe ridge and the light cone."""
+    import jax
+    from matplotlib.colors import LogNorm
+
+    from jaxnu.constants import ELECTRON_MASS_keV
+
+    T = _with_edges(np.geomspace(first, last, 240), response)
+    ridge = np.sqrt(2.0 * ELECTRON_MASS_keV * T)
+    Q = np.geomspace(0.03 * ridge[0], 4.0 * ridge[-1], 240)
+    S = np.asarray(jax.jit(lambda a: jax.lax.map(lambda t: a.longitudinal(t, Q), T))(response))
+    S = np.where((T[:, None] <= Q) & (S > 0.0), S, np.nan).T
+    top = float(np.nanmax(S))
+    drawn = axes.pcolormesh(
+        T, Q, np.maximum(S, 1e-9 * top), norm=LogNorm(1e-9 * top, top), cmap="viridis",
+        shading="nearest",
+    )  # fmt: skip
+    bar = figure.colorbar(drawn, ax=axes, pad=0.01, extend="min")
+    bar.set_label("$S(T,Q)$ [1/keV]")
+    cone = T[Q[0] < T]
+    axes.plot(T, ridge, "w--", lw=1.2, label=r"$Q^2 = 2mT$")
+    axes.plot(cone, cone, color="tab:red", lw=1.2, label="$Q = T$")
+    axes.set(xscale="log", yscale="log", xlim=(T[0], T[-1]), ylim=(Q[0], Q[-1]))
+    axes.set(xlabel="energy transfer $T$ [keV]", ylabel="momentum transfer $Q$ [keV]")
+    axes.set_title("density response", fontsize="medium")
+    legend = axes.legend(loc="upper left", fontsize="small", facecolor="0.35", framealpha=0.8)
+    for text in legend.get_texts():
+        text.set_color("w")
+
+
+def _draw_charges(axes: "Axes", response: "Response", first: float, last: float) -> None:
+    """Effective charges over the stepping count, with the edges."""
+    from jaxnu.cross_sections import effective_charge
+
+    T = _with_edges(np.geomspace(first, last, 160), response)
+    parts = []
+    for start in range(0, T.size, CHARGE_BATCH):  # a fixed shape bounds memory
+        batch = np.resize(T[start : start + CHARGE_BATCH], CHARGE_BATCH)
+        parts.append(np.asarray(effective_charge(batch, response)))
+    magnetic, weak = np.concatenate(parts, axis=1)[:, : T.size]
+    steps = _stepping(response)
+    if steps is not None:
+        T_steps = _with_edges(T, steps)
+        axes.plot(
+            T_steps, np.asarray(effective_charge(T_steps, steps)[0]), color="0.5", lw=1.2, ls=":",
+            label="stepping count",
+        )  # fmt: skip
+    axes.plot(T, magnetic, color="tab:blue", lw=1.5, label=r"magnetic, $T\int S\,dQ^2/Q^2$")
+    axes.plot(T, weak, color="tab:orange", lw=1.5, ls="--", label=r"weak, $\int S\,dQ^2/2m$")
+    highest = max(1.0 * response.Z, np.max(magnetic), np.max(weak))
+    axes.set(xscale="log", xlim=(T[0], T[-1]), ylim=(0.0, 1.2 * highest))  # room for the edges
+    axes.axhline(response.Z, color="k", lw=0.6)
+    axes.text(T[0] * 1.1, response.Z, f"Z = {response.Z}", fontsize="small", va="bottom")
+    axes.set(xlabel="energy transfer $T$ [keV]", ylabel="effective number of electrons")
+    axes.set_title("effective charges", fontsize="medium")
+    _mark_edges(axes, steps or response)
+    axes.legend(loc="lower right", frameon=False, fontsize="small")
+
+
+def _draw_photons(axes: "Axes", response: "Response", first: float, last: float) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from jaxnu.responses import response as other_response
+
+    T = _with_edges(np.geomspace(first, last, 400), response)
+    sigma = np.asarray(jax.jit(lambda a: a.photoabsorption_cm2(T))(response))
+    axes.plot(T, np.where(sigma > 0.0, sigma, np.nan), color="tab:blue", lw=1.5, label="jaxnu")
+    if find_spec("xraydb") is not None:
+        elam = other_response(response.target, "equivalent-photon")
+        steps = _stepping(response)
+        T = T if steps is None else _with_edges(T, steps)
+        sigma = np.asarray(elam.photoabsorption_cm2(jnp.asarray(T)))
+        axes.plot(
+            T, np.where(sigma > 0.0, sigma, np.nan), color="k", lw=1.0, ls="--",
+            label="Elam et al. (2002)",
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(T[0], T[-1]))
+    axes.set(xlabel="photon energy $T$ [keV]", ylabel=r"$\sigma_\gamma(T)$ [cm$^2$ per atom]")
+    axes.set_title("photoabsorption", fontsize="medium")
+    axes.grid(alpha=0.25, lw=0.4)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _stepping(response: "Response") -> "Response | None":
+    """The stepping count of the same element; None without binding energies."""
+    from jaxnu.errors import InputError
+    from jaxnu.responses import response as other_response
+
+    try:
+        return other_response(response.target, "stepping")
+    except InputError:
+        return None
+
+
+def _with_edges(T: np.ndarray, response: "Response") -> np.ndarray:
+    """T and two values around each threshold inside, so that edges are drawn upright."""
+    edges = np.asarray(response.thresholds_keV)
+    edges = edges[(edges > T[0]) & (edges < T[-1])]
+    return np.unique(np.concatenate([T, edges * (1.0 - EDGE), edges * (1.0 + EDGE)]))
+
+
+def _mark_edges(axes: "Axes", response: "Response") -> None:
+    """A tick at each threshold, and one name for those of each shell (K, L, … or n)."""
+    edges = np.asarray(response.thresholds_keV)
+    for shell in dict.fromkeys(label[0] for label in response.labels):
+        here = [
+            E for label, E in zip(response.labels, edges, strict=True) if label.startswith(shell)
+        ]
+        axes.vlines(here, 0.97, 1.0, transform=axes.get_xaxis_transform(), color="0.3", lw=0.8)
+        name = shell if shell.isalpha() else f"n = {shell}"
+        axes.text(
+            float(np.exp(np.mean(np.log(here)))), 0.96, name, ha="center", va="top",
+            transform=axes.get_xaxis_transform(), fontsize="small", color="0.3",
+        )  # fmt: skip
 
 
 def plot_curves(

@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnu.cli import main
+import jaxnu
+from jaxnu.atom import build, table_store
+from jaxnu.atom.table_files import read_table
+from jaxnu.cli import _compile_quickly, main
 
 PNG = b"\x89PNG\r\n\x1a\n"
+SHIPPED = Path(jaxnu.__file__).parent / "data" / "atoms"
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +104,151 @@ def test_rate_and_lists(capsys):
     assert "@article{Kouzakov2011," in capsys.readouterr().out
 
 
+# ---- atoms ---------------------------------------------------------------------------------------
+
+
+def test_atom_in_numbers_and_in_words(capsys):
+    assert "Ge" in table_store.SHIPPED, "the table of Ge is part of the package"
+    assert main(["atom", "Ge", "--json"]) == 0
+    atom = json.loads(capsys.readouterr().out)
+    assert atom["configuration"] == "1s2 2s2 2p6 3s2 3p6 3d10 4s2 4p2"
+    assert atom["source"] == "shipped with jaxnu" and atom["thresholds"] == "measured"
+    d = next(shell for shell in atom["subshells"] if shell["label"] == "3d")
+    # Elam's edges; the level of the model is held by tests/atom/test_field.py
+    assert d["measured_keV"] == {"M4": 0.0298, "M5": 0.0292}
+    assert d["model_keV"] == pytest.approx(0.0394, rel=1e-2)
+    assert d["multipoles_to_keV"] == pytest.approx(atom["last_ratio"] * d["model_keV"])
+    worst = max(abs(f - 1.0) for f in atom["f_sum"]["independent"])
+    print(f"Ge, independent-particle f-sum over Z: worst |f − 1| = {worst:.1e}")
+    assert worst < 0.01 and len(atom["f_sum"]["physical"]) == 3
+    static = atom["static_sum"]
+    assert np.all(np.diff(static["physical"]) > 0) and static["physical"][-1] < 1.0
+    # filled states take strength away at every Q
+    assert np.all(np.array(static["physical"]) < static["independent"])
+    table = np.array([atom["charge_keV"], atom["magnetic"], atom["weak"], atom["stepping"]])
+    above = table[1:, np.isin(table[0], (5.0, 10.0, 20.0, 30.0, 50.0))]
+    print(f"Ge, effective charges over stepping from 5 keV on: {above[:2] / above[2]}")
+    np.testing.assert_allclose(above[:2] / above[2], 1.0, atol=0.01)
+    pytest.importorskip("xraydb", reason="xraydb is not installed")
+    sigma = zip(atom["photon_keV"], atom["photoabsorption_cm2"], atom["elam_cm2"], strict=True)
+    ratio = {T: ours / elam for T, ours, elam in sigma}
+    print("Ge, photoabsorption over Elam:", {T: round(r, 3) for T, r in ratio.items()})
+    assert all(0.95 < ratio[T] < 1.05 for T in (2.0, 3.0, 5.0, 8.0, 10.0))
+
+    capsys.readouterr()  # what was printed above
+    assert main(["atom", "Ge"]) == 0
+    text = capsys.readouterr().out
+    assert "Ge, Z = 32: 1s2 2s2 2p6" in text and "shipped with jaxnu" in text
+    assert "3d differs most: 39.39 eV in the model, 29.80 and 29.20 eV" in text
+    for part in ("T/I ≤ 100", "f-sum, physical", "ours/Elam", "stepping", "Herman–Skillman"):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_atom_of_a_file_with_a_picture_and_without_xraydb(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xraydb", None)
+    command = ["atom", str(SHIPPED / "He.npz"), "--thresholds", "model", "--plot", "he.png"]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert Path("he.png").read_bytes()[:8] == PNG
+    assert "xraydb is not installed" in text and "ours/Elam" not in text
+    assert "thresholds of the model" in text and "He.npz" in text
+
+
+@pytest.fixture
+def builder(monkeypatch, tmp_path):
+    """In place of the solver: the shipped He at once. Calls are noted; raises what `.error` is."""
+
+    def build_table(element, exchange=1.0, progress=None):
+        build_table.calls.append((element, exchange))
+        progress(0, 4, "continuum")
+        if build_table.error:
+            raise build_table.error
+        progress(4, 4, "done")
+        return read_table(SHIPPED / "He.npz")
+
+    build_table.calls, build_table.error = [], None
+    monkeypatch.setattr(build, "build_table", build_table)
+    monkeypatch.setenv("JAXNU_CACHE_DIR", str(tmp_path.parent / f"{tmp_path.name}-cache"))
+    return build_table
+
+
+@pytest.mark.parametrize("name", ["he.npz", "he.txt"])
+def test_build_writes_a_table_that_atom_reads(capsys, builder, name):
+    assert main(["atom", "build", "He", "--exchange", "0.9", "--out", name]) == 0
+    out, err = capsys.readouterr()
+    assert builder.calls == [("He", 0.9)] and "table of He" in err
+    assert f"{name}: {Path(name).stat().st_size / 1e6:.2f} MB" in out and "1 subshells" in out
+    written, shipped = read_table(name).shells[0], read_table(SHIPPED / "He.npz").shells[0]
+    np.testing.assert_allclose(written.S, shipped.S, rtol=1e-8)
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+def test_an_interrupted_build_leaves_nothing(capsys, builder):
+    builder.error = KeyboardInterrupt()
+    assert main(["atom", "build", "He", "--out", "he.npz"]) == 130
+    out, err = capsys.readouterr()
+    assert out == "" and "interrupted" in err and not list(Path().iterdir())
+
+
+def test_a_bad_place_is_refused_before_the_build(capsys, builder):
+    for out in ("no/he.npz", "he.dat", "/"):
+        assert out in refused(capsys, "atom", "build", "He", "--out", out)
+        capsys.readouterr()  # what `refused` printed
+    assert "W" in refused(capsys, "atom", "build", "W", "--out", "w.npz")
+    assert builder.calls == []
+
+
+def test_a_computed_atom_shows_progress_and_is_kept(capsys, builder, monkeypatch):
+    monkeypatch.setattr(table_store, "SHIPPED", ())
+    command = ["cross-section", "--target", "He", "--energy-keV", "50", "--points", "3"]
+    command += ["--response", "central-field", "--T-min-keV", "1", "--T-max-keV", "2"]
+    for expected in (True, False):
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert ("table of He" in err) == expected and "central-field" in out
+    assert builder.calls == [("He", 1.0)]
+
+
+def test_only_a_build_is_compiled_with_optimisation(monkeypatch):
+    name = "--xla_backend_optimization_level"
+    for given, words, expected in (
+        ("", ["atom", "Xe"], f"{name}=0"),
+        ("", ["atom", "build", "Xe", "--out", "xe.npz"], f"{name}=1"),
+        (f"{name}=2", ["atom", "build", "Xe"], f"{name}=2"),
+    ):
+        monkeypatch.setenv("XLA_FLAGS", given)
+        _compile_quickly(words)
+        assert os.environ["XLA_FLAGS"] == expected
+
+
+@pytest.mark.slow
+def test_build_of_helium_gives_the_shipped_table(capsys):
+    """Each array to 1e-8 of its largest value, and of each value above 1e-12 of it."""
+    assert main(["atom", "build", "He", "--out", "he.npz"]) == 0
+    print(capsys.readouterr().out)
+    built, shipped = read_table("he.npz"), read_table(SHIPPED / "He.npz")
+    assert built.symbol == shipped.symbol and len(built.shells) == len(shipped.shells)
+    for ours, theirs in zip(built.shells, shipped.shells, strict=True):
+        parts = [(ours, theirs, n) for n in ("kinetic_keV", "momentum_keV", "S", "R")]
+        parts += [
+            (ours.lines, theirs.lines, n)
+            for n in ("n", "l", "T_keV", "vacancy", "closure", "Q_keV", "S", "R")
+        ]
+        for a, b, name in parts:
+            a, b = np.asarray(getattr(a, name)), np.asarray(getattr(b, name))
+            difference, largest = np.abs(a - b), np.max(np.abs(b))
+            large = np.abs(b) > 1e-12 * largest
+            relative = float(np.max(difference[large] / np.abs(b[large])))
+            print(
+                f"He {ours.label} {name}: {np.max(difference) / largest:.1e} of the largest, "
+                f"{relative:.1e} relative"
+            )
+            assert np.max(difference) <= 1e-8 * largest and relative <= 1e-8
+        for name in ("electrons", "threshold_keV", "width_keV"):
+            assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-8)
+
+
 BAD = {
     "unknown experiment": (["limit", "xenonnt"], ["'xenonnt'", "xenonnt-sr0"]),
     "a forecast has no counts": (["limit", "gemma"], ["gemma", "counts", "forecast"]),
@@ -133,6 +282,22 @@ BAD = {
     "table without a folder": (["rate", "gemma", "--csv", "no/x.csv"], ["no/x.csv"]),
     "a list has no name": (["experiments", "list", "gemma"], ["'gemma'", "show"]),
     "unknown command": (["limits"], ["limits"]),
+    "atom: unknown": (["atom", "xe"], ["'xe'", "did you mean Xe?"]),
+    "atom: near ones": (["atom", "Gx"], ["'Gx'", "Ga", "Ge"]),
+    "atom: ion": (["atom", "Xe+"], ["'Xe+'", "ion"]),
+    "atom: too heavy": (["atom", "W"], ["'W'", "Z = 74", "H to Cs"]),
+    "atom: exchange": (["atom", "Xe", "--exchange", "1.6"], ["exchange = 1.6", "[0.5, 1.5]"]),
+    "atom: thresholds": (["atom", "Xe", "--thresholds", "both"], ["'both'", "measured, model"]),
+    "atom: source": (["atom", "Xe", "--source", "file"], ["'file'", "table, compute"]),
+    "atom: picture": (["atom", "Xe", "--plot", "no/x.png"], ["no/x.png", "cannot be written"]),
+    "atom: no such file": (["atom", "no.npz"], ["no.npz", "cannot be read"]),
+    "atom: no table": (["atom", __file__], ["test_cli.py", ".npz or .txt"]),
+    "atom: option of an element": (["atom", "x.npz", "--exchange", "1"], ["--exchange", "x.npz"]),
+    "atom build: exchange": (
+        ["atom", "build", "Xe", "--exchange", "0.4", "--out", "x.npz"],
+        ["exchange = 0.4", "[0.5, 1.5]"],
+    ),
+    "atom build: no name": (["atom", "build", "Xe"], ["--out"]),
     "folder that is a file": (["limit", "xenonnt-sr0", "--out", __file__], ["--out", "folder"]),
 }
 
@@ -145,6 +310,12 @@ def test_bad_input_is_one_line_and_exit_code_2(case, capsys):
         assert word in line
 
 
+def test_a_damaged_table_is_refused(capsys, tmp_path_factory):
+    damaged = tmp_path_factory.mktemp("elsewhere") / "bad.npz"
+    damaged.write_bytes((SHIPPED / "He.npz").read_bytes()[:3000])
+    assert "bad.npz" in refused(capsys, "atom", damaged)
+
+
 def test_malformed_file_is_refused(capsys, tmp_path):
     (tmp_path / "broken.toml").write_text("title = 'x'\n[source\n")
     line = refused(capsys, "limit", tmp_path / "broken.toml")
@@ -152,9 +323,10 @@ def test_malformed_file_is_refused(capsys, tmp_path):
 
 
 def test_help_teaches(capsys):
-    for command in ("limit", "forecast", "rate", "cross-section", "experiments"):
+    names = ("limit", "forecast", "rate", "cross-section", "atom", "atom build", "experiments")
+    for command in names:
         with pytest.raises(SystemExit) as stop:
-            main([command, "--help"])
+            main([*command.split(), "--help"])
         text = capsys.readouterr().out
         assert stop.value.code == 0
         example = f"  jaxnu {command} " if command != "experiments" else "jaxnu experiments show"

@@ -181,7 +181,7 @@ LAYERS = (
     {"atom"},
     {"responses", "flux", "detector"},
     {"cross_sections"},
-    {"rates"},
+    {"rates", "atom_summary"},
     {"experiments"},
     {"counts"},
     {"inference"},

@@ -12,10 +12,9 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.numerics.wigner import clebsch_gordan, squared_3j_zero, wigner_3j
@@ -23,24 +22,22 @@ from jaxnu.numerics.wigner import clebsch_gordan, squared_3j_zero, wigner_3j
 L_BOUND_LIMIT, L_FINAL_LIMIT = 6, 400  # tested for l ≤ 3, l' ≤ 220
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class DensityFactors:
     """order: L of each slot. weight: (2l'+1)(2L+1)(l L l'; 0 0 0)²; rows l' = 0 … l'_max."""
 
-    order: Int[Array, "final slots"]
-    weight: Float[Array, "final slots"]
+    order: Int[np.ndarray, "final slots"]
+    weight: Float[np.ndarray, "final slots"]
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class CurrentFactors:
     """order: L of each slot. raised: False where λ = l − 1, True where λ = l + 1.
     matrix: symmetric, positive semidefinite, of rank ≤ 2l + 1; rows l' = 0 … l'_max."""
 
-    order: Int[Array, "final slots"]
-    raised: Array
-    matrix: Float[Array, "final slots slots"]
+    order: Int[np.ndarray, "final slots"]
+    raised: Bool[np.ndarray, "slots"]
+    matrix: Float[np.ndarray, "final slots slots"]
 
 
 def _slots(lam: int, final_max: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,10 +65,7 @@ def density_factors(l: int, final_max: int) -> DensityFactors:
     order, inside = _slots(l, final_max)
     final = np.arange(final_max + 1)[:, None]
     weight = (2 * final + 1) * (2 * order + 1) * squared_3j_zero(l, order, final)
-    with jax.ensure_compile_time_eval():
-        return DensityFactors(
-            order=jnp.asarray(order), weight=jnp.asarray(np.where(inside, weight, 0.0))
-        )
+    return DensityFactors(order=order, weight=np.where(inside, weight, 0.0))
 
 
 def _current_vectors(l: int, final: int, lam: int, orders: np.ndarray) -> np.ndarray:
@@ -121,14 +115,11 @@ def current_factors(l: int, final_max: int) -> CurrentFactors:
         vectors = np.where(inside[final][:, None], np.concatenate(parts), 0.0)
         matrix[final] = vectors @ vectors.T / (2 * l + 1)
     raised = np.concatenate([np.full(lam + 1, lam == l + 1) for lam in momenta])
-    with jax.ensure_compile_time_eval():
-        return CurrentFactors(
-            order=jnp.asarray(order), raised=jnp.asarray(raised), matrix=jnp.asarray(matrix)
-        )
+    return CurrentFactors(order=order, raised=raised, matrix=matrix)
 
 
 def gradient_parts(
-    l: int, r: Float[Array, "r"], P: Float[Array, "r"], dP: Float[Array, "r"]
+    l: int | Int[Array, ""], r: Float[Array, "r"], P: Float[Array, "r"], dP: Float[Array, "r"]
 ) -> Float[Array, "2 r"]:
     """g_{l−1} and g_{l+1}, the radial parts of ∇ acting on P_nl(r)/r Y_lm.
 

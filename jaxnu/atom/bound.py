@@ -14,6 +14,7 @@ import numpy as np
 from jax.lax.linalg import tridiagonal_solve
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.mesh import RadialMesh, log_linear_mesh
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
@@ -150,8 +151,8 @@ def _inverse_step(mesh, g0, ratio, energy, x):
 def bound_orbitals(
     mesh: RadialMesh,
     V: Float[Array, "r"],
-    n: Int[Array, "orbital"],
-    l: Int[Array, "orbital"],
+    n: Int[Any, "orbital"],
+    l: Int[Any, "orbital"],
     knobs: AtomNumerics = ATOM_NUMERICS,
 ) -> BoundOrbitals:
     """Orbitals (n, l) of the potential V on the mesh: −P''/2 + [l(l+1)/2r² + V] P = E P.
@@ -250,4 +251,19 @@ def rydberg_orbitals(
     )  # fmt: skip
     n, l = np.array([(n, l) for n in range(1, n_max + 1) for l in range(n)]).T
     V = potential.on_mesh(mesh)
-    return mesh, bound_orbitals(mesh, V, jnp.asarray(n), jnp.asarray(l), knobs)
+    # in groups of the size of a configuration: the program of the field serves again
+    spare = -n.size % SLOTS
+    groups = [
+        bound_orbitals(mesh, V, n, l, knobs)
+        for n, l in zip(
+            np.pad(n, (0, spare), mode="edge").reshape(-1, SLOTS),
+            np.pad(l, (0, spare), mode="edge").reshape(-1, SLOTS),
+            strict=True,
+        )
+    ]
+    return mesh, jax.tree.map(lambda *parts: _joined(parts, n.size), *groups)
+
+
+@partial(jax.jit, static_argnums=1)
+def _joined(parts, size):
+    return jnp.concatenate(parts)[:size]

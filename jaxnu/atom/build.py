@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from scipy.special import zeta
 
 from jaxnu._version import __version__
+from jaxnu.atom.bound import rydberg_orbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
@@ -21,11 +22,12 @@ from jaxnu.atom.tabulate import (
     Ridge,
     Rows,
     Units,
-    bound_states,
     bound_waves,
     by_impulse,
     empty_rows,
-    ridges,
+    profile_bessel,
+    profiles,
+    ridge_nodes,
     shell_responses,
     waves,
 )  # fmt: skip
@@ -42,6 +44,8 @@ class Plan:
 
     energy: Float[np.ndarray, "energy"]
     r_out: Float[np.ndarray, "orbital"]
+    width: Float[np.ndarray, "orbital"]  # 1/(2J(0)) of each orbital
+    p_z: Float[np.ndarray, "orbital momentum"]
     last: Float[np.ndarray, "orbital"]  # the highest energy done by multipoles
     pieces: list[tuple[int, Units]]  # (class, units)
 
@@ -50,7 +54,12 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
     """Energies of a table and the pieces of work, each with the shape of its class."""
     shells = len(atom.configuration.n)
     binding = -np.asarray(atom.bound.energy)
-    plan = Plan(energy_nodes(atom, knobs), _outer_radii(atom, knobs), np.zeros(SLOTS, int), [])
+    r_out = _outer_radii(atom, knobs)
+    anywhere = np.zeros((SLOTS, knobs.momentum_nodes))
+    J0, _, _ = profiles(atom.mesh, atom.bound, r_out, anywhere, profile_bessel(knobs), knobs)
+    width = 0.5 / np.asarray(J0)
+    p_z = ridge_nodes(width, r_out, knobs)
+    plan = Plan(energy_nodes(atom, knobs), r_out, width, p_z, np.zeros(SLOTS, int), [])
     floor = 0.0
     for number, part in enumerate(knobs.ratio_classes):
         work = []
@@ -94,7 +103,6 @@ class Responses:
     """All that is computed of an atom, per electron, Hartree atomic units, padded orbitals."""
 
     level: Float[Array, "orbital"]
-    ridge: Ridge
     rows: Rows
     final_level: Float[Array, "state"]
     lines: ElectronResponses
@@ -110,7 +118,8 @@ def compute(
     """
     steps = len(plan.pieces) + 1
     mesh, bound = atom.mesh, atom.bound
-    ridge = ridges(mesh, bound, plan.r_out, knobs)
+    _, J, K = profiles(mesh, bound, plan.r_out, plan.p_z, profile_bessel(knobs), knobs)
+    ridge = Ridge(plan.width, plan.p_z, J, K)
     rows = empty_rows(knobs)
     for done, (number, units) in enumerate(plan.pieces):
         part = knobs.ratio_classes[number]
@@ -128,12 +137,12 @@ def compute(
     part = knobs.ratio_classes[0]
     every = [(i, np.zeros(0, int), knobs.line_n - 1) for i in range(len(atom.configuration.n))]
     units = _units(every, plan, part, knobs)
-    final_mesh, states = bound_states(atom.potential, knobs)
+    final_mesh, states = rydberg_orbitals(atom.potential, knobs.line_n, knobs)
     final = bound_waves(final_mesh, states, units, part, knobs)
     lines, _ = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
     if progress:
         progress(steps, steps, "done")
-    return Responses(bound.energy, ridge, rows, states.energy, lines)
+    return Responses(bound.energy, rows, states.energy, lines)
 
 
 def build_table(
@@ -153,15 +162,24 @@ def build_table(
         FitError if the field does not converge.
     Range of validity: nonrelativistic, one electron at a time in a potential without hole.
     """
+    if progress:
+        progress(0, 1, "self-consistent field")
     atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
     plan = plan_table(atom, knobs)
-    return assemble(atom, plan, compute(atom, plan, knobs, progress), exchange, knobs)
+    responses = compute(atom, plan, knobs, progress)
+    closure = series_closure(responses.final_level, knobs)
+    return assemble(atom, plan, responses, closure, exchange, knobs)
 
 
 def assemble(
-    atom: AtomicField, plan: Plan, responses: Responses, exchange: float, knobs: AtomNumerics
+    atom: AtomicField,
+    plan: Plan,
+    responses: Responses,
+    closure: Float[np.ndarray, "state"],
+    exchange: float,
+    knobs: AtomNumerics,
 ) -> AtomTable:
-    """The computed arrays in keV, 1/keV and per atom, on the host."""
+    """The computed arrays, or their derivatives, in keV, 1/keV and per atom, on the host."""
     provenance = {
         "code": f"jaxnu {__version__}",
         "model": "Herman–Skillman with Latter tail, nonrelativistic",
@@ -172,19 +190,23 @@ def assemble(
     return AtomTable(
         symbol=atom.configuration.symbol,
         Z=atom.configuration.Z,
-        shells=tuple(_shells(atom, plan, responses, knobs)),
+        shells=tuple(_shells(atom, plan, responses, closure, knobs)),
         provenance=provenance,
     )
 
 
 def _shells(
-    atom: AtomicField, plan: Plan, responses: Responses, knobs: AtomNumerics
+    atom: AtomicField,
+    plan: Plan,
+    responses: Responses,
+    closure: Float[np.ndarray, "state"],
+    knobs: AtomNumerics,
 ) -> Iterator[ShellTable]:
     kappa = kappa_mesh(knobs).r
     thin = np.flatnonzero(kappa <= knobs.line_kappa)[:: knobs.line_thinning]
     host = jax.tree.map(np.asarray, responses)
     nodes = plan.energy.size
-    final_n, final_l = np.array([(n, l) for n in range(1, knobs.line_n + 1) for l in range(n)]).T
+    final_n, final_l = final_states(knobs)
     vacancy = np.ones(final_n.size)
     for n, l, electrons in zip(
         atom.configuration.n, atom.configuration.l, atom.configuration.occupation, strict=True
@@ -198,18 +220,18 @@ def _shells(
             label=label,
             electrons=electrons,
             threshold_keV=-float(host.level[i]) * HARTREE_keV,
-            width_keV=float(host.ridge.width[i]) * ATOMIC_MOMENTUM_keV,
+            width_keV=float(plan.width[i]) * ATOMIC_MOMENTUM_keV,
             kinetic_keV=plan.energy * HARTREE_keV,
             axis="p_z",
-            momentum_keV=host.ridge.p_z[i] * ATOMIC_MOMENTUM_keV,
-            S=to_S * np.maximum(host.rows.S[i, :nodes], 0.0),
-            R=to_R * np.maximum(host.rows.R[i, :nodes], 0.0),
+            momentum_keV=plan.p_z[i] * ATOMIC_MOMENTUM_keV,
+            S=to_S * host.rows.S[i, :nodes],
+            R=to_R * host.rows.R[i, :nodes],
             lines=LineTable(
                 n=final_n[other],
                 l=final_l[other],
                 T_keV=(host.final_level - host.level[i])[other] * HARTREE_keV,
                 vacancy=vacancy[other],
-                closure=_closure(host.final_level, final_n == knobs.line_n)[other],
+                closure=closure[other],
                 Q_keV=kappa[thin] / plan.r_out[i] * ATOMIC_MOMENTUM_keV,
                 S=electrons * host.lines.S[i][thin][:, : final_n.size].T[other],
                 R=electrons * FINE_STRUCTURE**2
@@ -218,8 +240,17 @@ def _shells(
         )  # fmt: skip
 
 
-def _closure(level, is_last):
-    """Σ_{n' ≥ n} 1/ν'³ in units of 1/ν³ for the last n of each series, ν = 1/sqrt(−2E): the
-    strength per unit energy is continuous through the threshold."""
-    nu = 1.0 / np.sqrt(-2.0 * level)
-    return np.where(is_last, nu**3 * zeta(3.0, nu), 1.0)
+def series_closure(
+    final_level: Float[Array, "state"], knobs: AtomNumerics
+) -> Float[np.ndarray, "state"]:
+    """Σ_{n' ≥ n} 1/ν'³ in units of 1/ν³ for the last n of each series, ν = 1/sqrt(−2E), and 1
+    for the others: the strength per unit energy goes on evenly through the threshold."""
+    n, _ = final_states(knobs)
+    nu = 1.0 / np.sqrt(-2.0 * np.asarray(final_level))
+    return np.where(n == knobs.line_n, nu**3 * zeta(3.0, nu), 1.0)
+
+
+def final_states(knobs: AtomNumerics) -> tuple[np.ndarray, np.ndarray]:
+    """n and l of the bound final states, in the order of `rydberg_orbitals`."""
+    n, l = np.array([(n, l) for n in range(1, knobs.line_n + 1) for l in range(n)]).T
+    return n, l

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 
 import numpy as np
 
 from jaxnu import checks
+from jaxnu.elements import elements
 from jaxnu.errors import InputError
 
 _SYMBOLS = (
@@ -102,8 +104,23 @@ def element_symbol(element: str | int) -> str:
             f"element = {element!r} is an ion; only neutral atoms H to Cs are modelled; "
             "give the bare symbol"
         )
-    checks.one_of("element", element, SYMBOLS)
+    if element not in SYMBOLS:
+        raise InputError(f"element = {element!r} {_reason(str(element))}")
     return str(element)
+
+
+def _reason(word: str) -> str:
+    """Why a word is none of H to Cs, and what may have been meant."""
+    if word in elements():
+        return (
+            f"has Z = {elements()[word].Z}; allowed: H to Cs (Z ≤ {Z_MAX}), where a "
+            "nonrelativistic field serves; choose one of these"
+        )
+    word = word.capitalize()
+    near = [word] if word in SYMBOLS else [s for s in SYMBOLS if s[0] == word[:1]]
+    near = get_close_matches(word, near, 4, 0.0)
+    hint = f"did you mean {' or '.join(near)}?" if near else "give a symbol such as 'Xe'"
+    return f"is unknown; allowed: symbols H to Cs, capital first; {hint}"
 
 
 def ground_state(element: str | int) -> Configuration:

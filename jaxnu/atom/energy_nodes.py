@@ -16,7 +16,7 @@ def energy_nodes(
     """Kinetic energies ε [Hartree] of an atom's table, from 0.02 eV to 100 keV.
 
     Where the norm N_l(ε) of a wave inside 2 Bohr (beneath the centrifugal barrier) bends, nodes
-    lie 1/(3.5 sqrt|d² ln N_l/dx²|) apart: ten across the width of a resonance.
+    lie 1/(5 sqrt|d² ln N_l/dx²|) apart: ten across the width of a resonance.
 
     Raises FitError if the resonances ask for more nodes than a table has room for.
     """

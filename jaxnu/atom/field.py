@@ -5,9 +5,11 @@ Hartree atomic units.
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.sparse.linalg import gmres
 from jaxtyping import Array, Float, Int
 
@@ -32,10 +34,10 @@ from jaxnu.errors import FitError
 class Shells:
     """Padded subshells of one configuration; empty padding changes nothing."""
 
-    Z: Float[Array, ""]
-    n: Int[Array, "orbital"]
-    l: Int[Array, "orbital"]
-    occupation: Float[Array, "orbital"]
+    Z: Float[Any, ""]
+    n: Int[Any, "orbital"]
+    l: Int[Any, "orbital"]
+    occupation: Float[Any, "orbital"]
 
 
 @jax.tree_util.register_dataclass
@@ -98,12 +100,12 @@ def _potential(mesh, rV, Z, model):
 
 
 def _next_rV(mesh, rV, shells, exchange, model, knobs):
-    """One turn: the r V_smooth that the orbitals in r V make, and those orbitals."""
-    V = _potential(mesh, rV, shells.Z, model).on_mesh(mesh)
+    """One turn: the r V_smooth that the orbitals in r V make."""
+    V = _potential(mesh, rV, shells.Z, model).at_nodes()
     bound = bound_orbitals(mesh, V, shells.n, shells.l, knobs)
     sigma = radial_density(bound, shells.occupation)
     _, V_xc = exchange_correlation(electron_density(mesh, sigma), exchange, model)
-    return -shells.Z + hartree_potential(mesh, sigma) + mesh.r * V_xc, bound
+    return -shells.Z + hartree_potential(mesh, sigma) + mesh.r * V_xc
 
 
 def _anderson(inputs, residuals, mixing):
@@ -159,7 +161,7 @@ def _tangent(linear, right, knobs):
 @partial(jax.jit, static_argnames=("model", "knobs"))
 def _solve(mesh, shells, exchange, model, knobs):
     def difference(rV):
-        return _next_rV(mesh, rV, shells, exchange, model, knobs)[0] - rV
+        return _next_rV(mesh, rV, shells, exchange, model, knobs) - rV
 
     rV, (residual, count) = jax.lax.custom_root(
         difference,
@@ -168,21 +170,26 @@ def _solve(mesh, shells, exchange, model, knobs):
         lambda linear, right: _tangent(linear, right, knobs),
         has_aux=True,
     )
-    _, bound = _next_rV(mesh, rV, shells, exchange, model, knobs)
+    potential = _potential(mesh, rV, shells.Z, model).with_kink()
+    return potential, potential.at_nodes(), residual, count.astype(int)
+
+
+@partial(jax.jit, static_argnames=("model", "knobs"))
+def _finished(mesh, rV, residual, shells, bound, exchange, model, knobs):
+    """The orbitals with the energies; NaN where the host cannot look (under a transformation)
+    and raise."""
     energies = _energies(mesh, rV, shells, bound, exchange, model)
-    # NaN where the host cannot look (under a transformation) and raise
     failed = (residual > knobs.field_tolerance) | jnp.any(~bound.found & (shells.occupation > 0))
-    bound, energies = jax.tree.map(
+    return jax.tree.map(
         lambda x: jnp.where(failed, jnp.nan, x) if jnp.issubdtype(x.dtype, jnp.floating) else x,
         (bound, energies),
     )
-    return rV, bound, energies, residual, count.astype(int)
 
 
 def _energies(mesh, rV, shells, bound, exchange, model):
     sigma = radial_density(bound, shells.occupation)
     epsilon_xc, _ = exchange_correlation(electron_density(mesh, sigma), exchange, model)
-    V = _potential(mesh, rV, shells.Z, model)(mesh.r)
+    V = (jnp.minimum(rV, -1.0) if model == "herman-skillman" else rV) / mesh.r
     return Energies(
         kinetic=jnp.sum(shells.occupation * bound.energy) - mesh.integral(sigma * V),
         nuclear=-shells.Z * mesh.integral(sigma / mesh.r),
@@ -226,15 +233,16 @@ def self_consistent_field(
     )
     atom = element if isinstance(element, Configuration) else ground_state(element)
     n, l, occupation = atom.padded()
-    shells = Shells(jnp.asarray(float(atom.Z)), *map(jnp.asarray, (n, l, occupation)))
+    shells = Shells(np.asarray(float(atom.Z)), n, l, occupation)
     mesh = atom_mesh(shells.Z, knobs)
-    rV, bound, energies, residual, count = _solve(
-        mesh, shells, jnp.asarray(exchange, dtype=float), model, knobs
-    )
+    x: Any = exchange if checks.is_traced(exchange) else np.asarray(exchange, dtype=float)
+    potential, V, residual, count = _solve(mesh, shells, x, model, knobs)
+    bound = bound_orbitals(mesh, V, n, l, knobs)
+    bound, energies = _finished(mesh, potential.rV, residual, shells, bound, x, model, knobs)
     if not checks.is_traced(residual):
         _refuse_unconverged(atom, bound, float(residual), int(count), knobs)
     return AtomicField(
-        _potential(mesh, rV, shells.Z, model), bound, shells.occupation, energies, residual,
+        potential, bound, shells.occupation, energies, residual,
         count, atom, model,
     )  # fmt: skip
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxnu.atom.angular import current_factors, density_factors, gradient_parts
@@ -43,11 +42,11 @@ class Range(NamedTuple):
 
 
 def bound_factor(
-    l: int, field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
+    l: int | Int[Array, ""], field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
 ) -> Float[Array, "3 r"]:
     """What an initial orbital brings to the radial integrals: P, g_{l−1}, g_{l+1}, times dr.
 
-    l: angular momentum (static). field_mesh, P: where the orbital is known. mesh: the inner part
+    l: angular momentum. field_mesh, P: where the orbital is known. mesh: the inner part
     of a scattering mesh; its last node carries half a weight.
     """
     both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), mesh.r)
@@ -64,8 +63,9 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
     density, current = density_factors(l, l_max), current_factors(l, l_max)
     momenta = [lam for lam in (l - 1, l + 1) if lam >= 0]
     shifts = [2 * i - lam for lam in momenta for i in range(lam + 1)]
-    gradient = [1 + int(raised) for raised in np.asarray(current.raised)]
+    gradient = [1 + int(raised) for raised in current.raised]
     slots = range(len(shifts))
+    weights, matrices = jnp.asarray(density.weight), jnp.asarray(current.matrix)
 
     def share(
         bessel: dict[int, Float[Array, "Q r"]],
@@ -82,16 +82,16 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
                     # for L = 0 j_0 − 1: the overlap of two orbitals of one field is zero, and
                     # its numerical residue would swamp S at small Q
                     overlap = jnp.where(l_final + shift == 0, jnp.sum(weighted, axis=0), 0.0)
-                    S = S + density.weight[l_final, i] * (j @ weighted - overlap) ** 2
+                    S = S + weights[l_final, i] * (j @ weighted - overlap) ** 2
             here = [a for a in slots if shifts[a] == shift]
             if here:
                 columns = [rows * factor[gradient[a]][:, None] for a in here]
                 products = jnp.split(j @ jnp.concatenate(columns, 1), len(here), 1)
                 v |= dict(zip(here, products, strict=True))
-        form = current.matrix[l_final]
+        form = matrices[l_final]
         pairs = [(a, b) for a in slots for b in slots if a <= b]
-        R = sum(form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
-        return S, R
+        terms = (form[a, b] * v[a] * v[b] * (1.0 if a == b else 2.0) for a, b in pairs)
+        return S, sum(terms, jnp.zeros_like(S))
 
     return share
 

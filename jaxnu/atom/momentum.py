@@ -3,6 +3,7 @@
 import math
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,8 @@ def kappa_mesh(knobs: AtomNumerics = ATOM_NUMERICS) -> RadialMesh:
         [knobs.kappa_min, knobs.kappa_max]
     )
     t, step = np.linspace(first, last, knobs.kappa_nodes, retstep=True)
-    return RadialMesh(first, step, np.asarray(stretch), solve_log_linear(t, stretch))
+    numbers: Any = first, step, np.asarray(stretch), solve_log_linear(t, stretch)
+    return RadialMesh(*numbers)
 
 
 def bessel_onset(L: int, exponent: float) -> float:

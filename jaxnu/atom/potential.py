@@ -3,7 +3,7 @@
 Hartree atomic units.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -90,16 +90,33 @@ class CentralPotential:
 
     rV: smooth part of r V [Hartree·Bohr], −Z at the nucleus.
     latter: V = min(V_smooth, −1/r), which has a kink where r V_smooth = −1.
+    kink: its radius [Bohr] and the step of V' there, if they are known (`with_kink`); they are
+    found again at each use otherwise.
     """
 
     mesh: RadialMesh
     rV: Float[Array, "r"]
     Z: Float[Array, ""]
     latter: bool = field(metadata={"static": True})
+    kink: tuple[Float[Array, ""], Float[Array, ""]] | None = None
 
-    @jax.jit
+    def with_kink(self) -> "CentralPotential":
+        """The same potential, its kink found once for all."""
+        return replace(self, kink=(self.kink_radius(), self.kink_step())) if self.latter else self
+
+    def kink_step(self) -> Float[Array, ""]:
+        """The step of V' at the kink: slope of −1/r less that of V_smooth [Hartree/Bohr]."""
+        if self.kink is not None:
+            return self.kink[1]
+        radius = self.kink_radius()
+        margin = 1e-3 * radius
+        ahead, behind = self.smooth_rV(jnp.stack([radius + margin, radius - margin]))
+        return -(ahead - behind) / (2.0 * margin) / radius
+
     def kink_radius(self) -> Float[Array, ""]:
         """Last radius with r V_smooth = −1 [Bohr], where the Latter tail begins."""
+        if self.kink is not None:
+            return self.kink[0]
         excess = self.rV + 1.0
         inside = excess < 0.0
         i = self.rV.shape[0] - 1 - jnp.argmax(inside[::-1])  # last node inside
@@ -152,13 +169,17 @@ class CentralPotential:
         q_{n+1} = s³/6 − s/12 (the exact hat integral of a ramp less Numerov's); added here to the
         two nodes, it keeps the fourth order. `mesh` needs r and stretch; steps may differ.
         """
-        V = self(mesh.r)
+        return self._corrected(self(mesh.r), mesh)
+
+    def at_nodes(self) -> Float[Array, "r"]:
+        """The same at the nodes of its own mesh, where nothing is interpolated."""
+        rV = jnp.minimum(self.rV, -1.0) if self.latter else self.rV
+        return self._corrected(rV / self.mesh.r, self.mesh)
+
+    def _corrected(self, V, mesh):
         if not self.latter:
             return V
-        radius = self.kink_radius()
-        margin = 1e-3 * radius
-        ahead, behind = self.smooth_rV(jnp.stack([radius + margin, radius - margin]))
-        jump = -(ahead - behind) / (2.0 * margin) / radius  # slope of −1/r less that of V
+        radius, jump = self.kink_radius(), self.kink_step()
         t = jnp.log(mesh.r) + mesh.stretch * mesh.r
         t_kink = jnp.log(radius) + mesh.stretch * radius
         n = jnp.searchsorted(t, t_kink, side="right") - 1

@@ -9,7 +9,6 @@ class RatioClass:
 
     ratio: float
     l_max: int  # about 17 sqrt(T/I) + 20
-    coulomb_l: int  # as AtomNumerics.coulomb_l; −1 where k r_out > 30 throughout
     stretch: float  # of the scattering mesh: (κ_max + k r_out)/2.2 nodes per r_out, k dr ≤ 0.22
     energies: int  # of one unit (a subshell with its energies): columns of the matrix products
     units: int  # done together with one pass over j_L: bounds memory to 0.5 GB
@@ -49,7 +48,7 @@ class AtomNumerics:
     phase_step: float = 0.15  # largest k dr at which a wave is matched: doublings err by 5e-6
     wkb_phase: float = 30.0  # k r_out from which the short-wave form is used in the tail
     coulomb_l: int = 64  # highest l matched to Coulomb functions; k r_out < 30 needs about 50.
-    # −1: none, every wave by WKB, for k r_out > 30 throughout
+    # −1: none, every wave by WKB, which then wants two more outer blocks
     tunnel_exponent: float = 60.0  # waves start e^-60 below their value at the turning point
     series_l: int = 5  # below this l waves start at the first node, by their power series
     start_scale: float = 1e-20  # |y| at the start: leaves room for growth by e^600
@@ -62,14 +61,15 @@ class AtomNumerics:
 
     # Tables
     table_edge: float = 1e-6  # as shell_edge, for r_out of a table's subshells
+    table_blocks: int = 9  # outer_blocks: 170 r_out, where WKB holds at any ε: 7e-6 of a wave
     ratio_classes: tuple[RatioClass, ...] = (
-        RatioClass(10.0, 74, 64, 10.5, 64, 12, (24,)),
-        RatioClass(100.0, 190, -1, 20.0, 40, 10, (80,)),
+        RatioClass(10.0, 74, 10.5, 64, 12, (24,)),
+        RatioClass(100.0, 190, 20.0, 40, 10, (80,)),
     )
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02
     energy_last_eV: float = 1e5
-    resonance_nodes: float = 3.5  # nodes per unit of sqrt|d² ln(norm)/dx²|: 1e-4 of a resonance
+    resonance_nodes: float = 5.0  # nodes per unit of sqrt|d² ln(norm)/dx²|: ten across a width
     resonance_radius: float = 2.0  # inside the centrifugal barrier of f waves
     resonance_last_eV: float = 300.0
     resonance_l: int = 4

@@ -55,7 +55,8 @@ def atom_table(
             "compute": never that one. Both then take the file that an earlier computation with
             the same code, settings and exchange left in the cache, or compute the table and keep
             it there. The cache is atoms/ in jaxnu.precision.cache_folder().
-        exchange: factor on the exchange potential of the field; the shipped tables have 1.
+        exchange: factor on the exchange potential of the field; the shipped tables have 1. Traced
+            by jax.grad or jax.jvp, the table is computed with its derivative and not kept.
         progress: called as progress(done, total, text) during a computation.
 
     Raises:
@@ -72,6 +73,10 @@ def atom_table(
     checks.number_range(
         "exchange", exchange, low, high, "", "it multiplies the exchange potential; 1 is the model"
     )
+    if checks.is_traced(exchange):
+        from jaxnu.atom.moving_table import moving_table
+
+        return moving_table(symbol, exchange)
     exchange = float(exchange)
     if source == "table" and exchange == 1.0 and symbol in SHIPPED:
         with resources.as_file(_SHIPPED_FOLDER / f"{symbol}.npz") as shipped:

@@ -5,14 +5,16 @@ the same programs.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy.special import spherical_jn
 
-from jaxnu.atom.bound import BoundOrbitals, rydberg_orbitals
+from jaxnu.atom.bound import BoundOrbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, unit_nodes
 from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
@@ -21,7 +23,6 @@ from jaxnu.atom.momentum import bessel_ranges, kappa_mesh, to_kappa
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import AtomNumerics, RatioClass
 from jaxnu.constants import FINE_STRUCTURE
-from jaxnu.numerics.spherical_bessel import spherical_bessel_j
 
 LIGHT = 1.0 / FINE_STRUCTURE  # speed of light; p_z of a photon
 
@@ -35,11 +36,11 @@ class Units:
     its orbital, `energy_slots` for padding.
     """
 
-    orbital: Int[Array, "unit"]
-    r_out: Float[Array, "unit"]
-    top: Int[Array, "unit"]
-    energy: Float[Array, "unit energy"]
-    slot: Int[Array, "unit energy"]
+    orbital: Int[Any, "unit"]
+    r_out: Float[Any, "unit"]
+    top: Int[Any, "unit"]
+    energy: Float[Any, "unit energy"]
+    slot: Int[Any, "unit energy"]
 
 
 @jax.tree_util.register_dataclass
@@ -50,10 +51,10 @@ class Ridge:
     width: p0 = 1/(2J(0)). J, K: J(p_z) and ∫_{p_z}^∞ pJ dp at the nodes.
     """
 
-    width: Float[Array, "orbital"]
-    p_z: Float[Array, "orbital momentum"]
-    J: Float[Array, "orbital momentum"]
-    K: Float[Array, "orbital momentum"]
+    width: Float[Any, "orbital"]
+    p_z: Float[Any, "orbital momentum"]
+    J: Float[Any, "orbital momentum"]
+    K: Float[Any, "orbital momentum"]
 
 
 @jax.tree_util.register_dataclass
@@ -61,8 +62,8 @@ class Ridge:
 class Rows:
     """S and R of each orbital, per electron, at (ε, p_z); one slot more takes the padding."""
 
-    S: Float[Array, "orbital slot momentum"]
-    R: Float[Array, "orbital slot momentum"]
+    S: Float[Any, "orbital slot momentum"]
+    R: Float[Any, "orbital slot momentum"]
 
 
 def empty_rows(knobs: AtomNumerics) -> Rows:
@@ -73,7 +74,9 @@ def empty_rows(knobs: AtomNumerics) -> Rows:
 
 def with_class(knobs: AtomNumerics, part: RatioClass) -> AtomNumerics:
     """The knobs with the scattering mesh of a class."""
-    return replace(knobs, scatter_stretch=part.stretch, coulomb_l=part.coulomb_l)
+    return replace(
+        knobs, scatter_stretch=part.stretch, outer_blocks=knobs.table_blocks, coulomb_l=-1
+    )
 
 
 def inner_nodes(part: RatioClass, knobs: AtomNumerics) -> Float[np.ndarray, "r"]:
@@ -102,14 +105,6 @@ def waves(
     shape = (inner_nodes(part, knobs).size, part.l_max + 1, part.energies)
     start = jnp.zeros((part.units, *shape)), jnp.zeros((low, part.units, part.energies))
     return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, start)
-
-
-@partial(jax.jit, static_argnames="knobs")
-def bound_states(
-    potential: CentralPotential, knobs: AtomNumerics
-) -> tuple[RadialMesh, BoundOrbitals]:
-    """All bound orbitals to n = line_n, on the mesh that holds them."""
-    return rydberg_orbitals(potential, knobs.line_n, knobs)
 
 
 @partial(jax.jit, static_argnames=("part", "knobs"))
@@ -148,40 +143,55 @@ def shell_responses(
     return responses, _onto_ridge(rows, responses, units, -bound.energy, ridge, knobs)
 
 
+@cache
+def profile_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
+    """j_l(κρ) for l = 0, 1, 2: the same for every atom."""
+    x = kappa_mesh(knobs).r[:, None] * inner_nodes(knobs.ratio_classes[-1], knobs)
+    return np.stack([spherical_jn(l, x) for l in range(3)])
+
+
 @partial(jax.jit, static_argnames="knobs")
-def ridges(
-    mesh: RadialMesh, bound: BoundOrbitals, r_out: Float[Array, "orbital"], knobs: AtomNumerics
-) -> Ridge:
-    """Compton profiles J(p) = ½∫_p^∞ χ² p' dp' of all orbitals from their momentum orbitals
-    χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr, and the nodes in p_z that follow from their widths."""
+def profiles(
+    mesh: RadialMesh, bound: BoundOrbitals, r_out: Float[Array, "orbital"],
+    p_z: Float[Array, "orbital momentum"], bessel: Float[Array, "l kappa r"], knobs: AtomNumerics,
+) -> tuple[Float[Array, "orbital"], Float[Array, "orbital momentum"],
+           Float[Array, "orbital momentum"]]:  # fmt: skip
+    """Compton profiles of all orbitals, J(p) = ½∫_p^∞ χ² p' dp' and K = ∫_p^∞ p'J dp', from their
+    momentum orbitals χ(p) = sqrt(2/π) ∫ P j_l(pr) r dr: J(0), J(p_z), K(p_z).
+
+    bessel: j_l(κρ) of the lowest l, from `profile_bessel`.
+    """
     last = knobs.ratio_classes[-1]
     kappa = kappa_mesh(knobs)
-    j = spherical_bessel_j(kappa.r[:, None] * inner_nodes(last, knobs), 3)
 
-    def one(l, P, r_out):
+    def one(l, P, r_out, p_z):
         inner = scattering_mesh(r_out, with_class(knobs, last)).inner
         density = bound_factor(l, mesh, P, inner)[0] * inner.r
-        chi2 = 2.0 / jnp.pi * (jnp.take(j, l, axis=-1) @ density) ** 2
+        chi2 = 2.0 / jnp.pi * (jnp.take(bessel, l, axis=0) @ density) ** 2
         # in κ: p = κ/r_out
         J = 0.5 * _integral_above(kappa, chi2 * kappa.r) / r_out**2
         K = _integral_above(kappa, J * kappa.r) / r_out**2
-        width = 0.5 / J[0]
-        bottom = jnp.arcsinh(
-            jnp.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach) / (0.5 * width)
-        )
-        # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
-        top = jnp.arcsinh(jnp.maximum(LIGHT, knobs.momentum_top * width) / (0.5 * width))
-        u = jnp.linspace(-bottom, top, knobs.momentum_nodes)
-        p_z = 0.5 * width * jnp.sinh(u)
         scaled = jnp.abs(p_z) * r_out
         beyond = jnp.minimum(kappa.r[-1] / jnp.maximum(scaled, 1e-3), 1.0)
         return (
-            width, p_z,
+            J[0],
             to_kappa(kappa, J, scaled) * beyond ** (6.0 + 2.0 * l),
             to_kappa(kappa, K, scaled) * beyond ** (4.0 + 2.0 * l),
-        )  # fmt: skip
+        )
 
-    return Ridge(*jax.vmap(one)(bound.l, bound.P, r_out))
+    return jax.vmap(one)(bound.l, bound.P, r_out, p_z)
+
+
+def ridge_nodes(
+    width: Float[np.ndarray, "orbital"], r_out: Float[np.ndarray, "orbital"], knobs: AtomNumerics
+) -> Float[np.ndarray, "orbital momentum"]:
+    """p_z = ½ width sinh u, u even, from the last momentum that the κ mesh holds at T/I = 100."""
+    bottom = np.minimum(0.47 * knobs.kappa_max / r_out, knobs.momentum_reach)
+    # Q ≥ T on every physical path; sum rules at fixed Q reach further for the inner shells
+    top = np.maximum(LIGHT, knobs.momentum_top * width)
+    low, high = np.arcsinh(-2.0 * bottom / width), np.arcsinh(2.0 * top / width)
+    u = np.linspace(low, high, knobs.momentum_nodes, axis=1)
+    return 0.5 * width[:, None] * np.sinh(u)
 
 
 def _integral_above(mesh: RadialMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
@@ -251,8 +261,8 @@ def by_impulse(
         new = jax.vmap(at)(energy)
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
         return (
-            S.at[: energy.shape[0]].set(jnp.where(above, new[0], S[:-1])),
-            R.at[: energy.shape[0]].set(jnp.where(above, new[1], R[:-1])),
+            S.at[:-1].set(jnp.maximum(jnp.where(above, new[0], S[:-1]), 0.0)),
+            R.at[:-1].set(jnp.maximum(jnp.where(above, new[1], R[:-1]), 0.0)),
         )
 
     return Rows(*jax.vmap(one)(rows.S, rows.R, last, -bound.energy, ridge.p_z, ridge.J, ridge.K))

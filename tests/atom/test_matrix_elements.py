@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxnu.atom.bound import rydberg_orbitals
 from jaxnu.atom.configuration import parse_configuration
 from jaxnu.atom.field import atom_mesh, frozen_field
 from jaxnu.atom.matrix_elements import electron_responses
@@ -12,7 +13,6 @@ from jaxnu.atom.subshells import (
     effective_electrons,
     excitation_responses,
     ionisation_responses,
-    rydberg_orbitals,
 )
 
 # T, Q, S, R of one 1s electron, Hartree units: closed form, two derivations
@@ -139,7 +139,7 @@ def test_responses_of_one_l_share_a_program(ground):
 
 
 def test_rydberg_orbitals_are_hydrogenic(ground):
-    _, bound = rydberg_orbitals(ground, 12)
+    _, bound = rydberg_orbitals(ground.potential, 12)
     error = np.abs(np.asarray(bound.energy * 2.0 * bound.n**2) + 1.0)
     print(f"levels to n = 12: worst relative error {error.max():.1e}")
     assert error.max() < 1e-6

@@ -335,7 +335,7 @@ def test_two_processes_at_once_leave_one_good_file(cache, builds):
         (("Xx",), "element = 'Xx' is unknown"),
         (("Xe+",), "is an ion"),
         ((92,), "Z = 92 is outside"),
-        (("U",), "element = 'U' is unknown"),
+        (("U",), "element = 'U' has Z = 92; allowed: H to Cs"),
         (("H", "tables"), "did you mean 'table'?"),
         (("H", "table", 3.0), "exchange = 3 is outside"),
         (("H", "table", float("nan")), "exchange = nan"),

@@ -1,0 +1,170 @@
+"""The builder of tables: its nodes, its programs, its derivative; numbers are in test_tables."""
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnu
+from jaxnu.atom import build, energy_nodes, moving_table
+from jaxnu.atom.field import self_consistent_field
+from jaxnu.atom.momentum import bessel_onset, bessel_ranges, kappa_mesh
+from jaxnu.atom.settings import ATOM_NUMERICS, RatioClass
+from jaxnu.atom.tabulate import inner_nodes, ridge_momentum, ridge_nodes
+from jaxnu.errors import FitError, InputError
+from jaxnu.numerics.spherical_bessel import spherical_bessel_j
+
+# a coarse table, for what does not depend on its accuracy
+SMALL = dataclasses.replace(
+    ATOM_NUMERICS,
+    ratio_classes=(
+        RatioClass(10.0, 40, 10.5, 40, 12, ()),
+        RatioClass(20.0, 60, 20.0, 16, 10, ()),
+    ),
+    energy_step=0.25,
+    energy_slots=96,
+)
+
+
+def test_kappa_mesh_sums_smooth_functions():
+    """Sums over the mesh: ∫ e^{−κ²/2s²} κ dκ = s² to far better than the step."""
+    mesh = kappa_mesh()
+    for scale in (3.0, 40.0, 200.0):
+        total = float(mesh.step * np.sum(np.exp(-0.5 * (mesh.r / scale) ** 2) * mesh.r
+                                         * mesh.r / (1 + mesh.stretch * mesh.r)))  # fmt: skip
+        below = 0.5 * ATOM_NUMERICS.kappa_min**2
+        print(f"scale {scale}: {total / (scale**2 - below) - 1.0:.1e}")
+        assert total == pytest.approx(scale**2, rel=2e-4 if scale < 10 else 1e-6)
+
+
+@pytest.mark.parametrize("L", [4, 20, 100, 190])
+def test_bessel_functions_are_negligible_below_their_onset(L):
+    x = np.linspace(1e-3, 1.0, 200) * bessel_onset(L, 16.0)
+    j = np.abs(np.asarray(spherical_bessel_j(x, L))[:, L])
+    peak = np.abs(np.asarray(spherical_bessel_j(np.linspace(L, L + 30.0, 300), L))[:, L]).max()
+    print(f"L = {L}: {j.max() / peak:.1e} of the peak at x = {x[-1]:.3g}")
+    assert j.max() < 1e-6 * peak
+
+
+def test_ranges_cover_every_order_once():
+    for part in ATOM_NUMERICS.ratio_classes:
+        rho = inner_nodes(part, ATOM_NUMERICS)
+        ranges = bessel_ranges(part, tuple(rho.tolist()), ATOM_NUMERICS)
+        orders = [l for r in ranges for l in range(r.l_low, r.l_high + 1)]
+        assert sorted(orders) == list(range(part.l_max + 1))
+        assert ranges[-1].first_Q == ranges[-1].first_r == 0
+
+
+@pytest.mark.parametrize("part", ATOM_NUMERICS.ratio_classes, ids=lambda part: f"T/I{part.ratio:g}")
+def test_meshes_resolve_momentum_and_wave(part):
+    """(Q_max + k) dr < 2.2 and k dr < 0.25 at the shell's edge, where r_out sqrt(2I) < 20."""
+    last = float(np.diff(inner_nodes(part, ATOM_NUMERICS))[-1])
+    k = 20.0 * math.sqrt(part.ratio - 1.0)
+    assert (ATOM_NUMERICS.kappa_max + k) * last < 2.3
+    assert k * last < 0.25
+    assert part.l_max >= 17.0 * math.sqrt(part.ratio) + 20.0 - 1.0
+
+
+def test_energies_follow_a_resonance():
+    x = np.linspace(np.log1p(0.02), np.log1p(300.0), 600)
+    width = 0.1
+    # ln of a Lorentzian of this width in x
+    bend = np.gradient(np.gradient(-np.log1p(((x - 1.0) / (0.5 * width)) ** 2), x), x)
+    density = ATOM_NUMERICS.resonance_nodes * np.sqrt(np.abs(bend))
+    energy = energy_nodes.nodes_of_density(x, density, ATOM_NUMERICS)
+    nodes = np.log1p(energy * 27.211386)
+    inside = int(np.sum(np.abs(nodes - 1.0) < 0.5 * width))
+    print(f"{energy.size} energies, {inside} within the half width")
+    assert inside >= 8
+    assert np.all(np.diff(nodes) > 0) and np.diff(nodes).max() < 1.01 * ATOM_NUMERICS.energy_step
+    assert energy.size >= 193
+    with pytest.raises(FitError, match="room for"):
+        energy_nodes.nodes_of_density(x, 50.0 * density, ATOM_NUMERICS)
+
+
+def test_ridge_nodes_reach_the_light_cone_and_large_momenta():
+    p_z = ridge_nodes(np.array([0.5, 30.0]), np.array([20.0, 0.4]), ATOM_NUMERICS)
+    assert p_z[0, -1] == pytest.approx(137.036, rel=1e-5)
+    assert p_z[1, -1] == pytest.approx(3000.0, rel=1e-5)
+    T = 5.0
+    Q = np.asarray(ridge_momentum(p_z, T))
+    assert np.allclose(T / Q - 0.5 * Q, p_z, rtol=1e-8, atol=1e-8)
+
+
+def test_exchange_under_jit_is_refused():
+    with pytest.raises(InputError, match="exchange = one traced by jit"):
+        jax.jit(lambda x: jaxnu.response("He", "central-field", exchange=x).thresholds_keV)(1.0)
+
+
+@pytest.mark.slow
+def test_a_second_element_uses_the_same_programs_and_they_are_few():
+    """Counts XLA compilations in a process of its own."""
+    script = """
+import json, logging, re
+import jax
+names = []
+class Record(logging.Handler):
+    def emit(self, record):
+        found = re.search(r"XLA compilation of jit\\((.*?)\\) in", record.getMessage())
+        if found:
+            names.append(found[1])
+jax.config.update("jax_log_compiles", True)
+logger = logging.getLogger("jax")
+logger.addHandler(Record())
+logger.propagate = False
+from jaxnu.atom.build import build_table
+build_table("He")
+first = list(names)
+names.clear()
+build_table("Ne")
+print(json.dumps([first, names]))
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    first, second = json.loads(done.stdout.splitlines()[-1])
+    trivial = {"true_divide", "dynamic_slice", "_reduce_all", "_joined", "convert_element_type"}
+    programs = [name for name in first if name not in trivial]
+    print(f"{len(programs)} programs: {', '.join(programs)}; second element: {second}")
+    assert len(programs) <= 14
+    assert set(second) <= trivial
+
+
+@pytest.mark.slow
+def test_derivative_in_exchange_equals_differences():
+    """d/d(exchange) of thresholds, S, R and lines, against rebuilt responses at the same nodes."""
+    _, slope = moving_table.table_and_slope("Ne", 1.0, SMALL)
+    plan = build.plan_table(self_consistent_field("Ne"), SMALL)
+    step = 1e-3
+
+    def responses(x):
+        field = self_consistent_field("Ne", exchange=x)
+        return jax.tree.map(np.asarray, build.compute(field, plan, SMALL))
+
+    def difference(h):
+        return jax.tree.map(
+            lambda a, b: (a - b) / (2.0 * h), responses(1.0 + h), responses(1.0 - h)
+        )
+
+    wide, narrow = difference(step), difference(0.5 * step)
+    exact = jax.tree.map(lambda a, b: (4.0 * b - a) / 3.0, wide, narrow)
+    nodes = plan.energy.size
+    for i, shell in enumerate(slope.shells):
+        to_S = shell.electrons / build.HARTREE_keV
+        to_R = to_S * build.FINE_STRUCTURE**2
+        for name, got, expected in (
+            ("threshold", shell.threshold_keV, -exact.level[i] * build.HARTREE_keV),
+            ("S", shell.S, exact.rows.S[i, :nodes] * to_S),
+            ("R", shell.R, exact.rows.R[i, :nodes] * to_R),
+        ):
+            size = np.abs(expected).max(axis=-1, keepdims=True)
+            error = np.max(np.abs(got - expected) / size)
+            print(f"Ne {shell.label} d {name}/d exchange: worst {error:.1e} of the row's largest")
+            assert error < 1e-4
