@@ -1,0 +1,307 @@
+"""What the tables of atoms are worth: against direct evaluation, sums, gauge, photoabsorption.
+
+python benchmarks/bench_atom_tables.py                       every section, the ten elements
+python benchmarks/bench_atom_tables.py sums gauge            some of the sections
+python benchmarks/bench_atom_tables.py direct --elements Ge  some of the elements
+
+Prints Markdown. Tables are the shipped ones, or computed. T is ε plus the threshold of the model,
+unless measured thresholds are named.
+"""
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.special import spherical_jn
+
+from jaxnu.atom.field import AtomicField, self_consistent_field
+from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
+from jaxnu.atom.subshells import (
+    effective_electrons,
+    ionisation_responses,
+    refined_for,
+    subshell_index,
+)
+from jaxnu.atom.table import AtomTable, ShellTable
+from jaxnu.atom.table_store import atom_table
+from jaxnu.constants import (
+    ATOMIC_MOMENTUM_keV,
+    AVOGADRO_per_mol,
+    ELECTRON_MASS_keV,
+    FINE_STRUCTURE,
+    HARTREE_eV,
+)
+from jaxnu.elements import subshells
+from jaxnu.numerics.quadrature import panel_nodes
+from jaxnu.responses.central_field import CentralField
+from jaxnu.responses.sum_rules import f_sum, static_sum
+from jaxnu.responses.table_splines import xray_orbital
+
+ELEMENTS = ("He", "Ne", "Na", "Ar", "Si", "Ge", "Kr", "I", "Xe", "Cs")
+SWITCH = ATOM_NUMERICS.ratio_classes[-1].ratio  # T/I where multipoles end
+HARTREE_keV = HARTREE_eV * 1e-3
+M = ELECTRON_MASS_keV
+
+table = cache(atom_table)
+field = cache(self_consistent_field)
+
+
+def shell_of(symbol: str, label: str) -> ShellTable:
+    return next(s for s in table(symbol).shells if s.label == label)
+
+
+@cache
+def response_of(symbol: str, label: str) -> CentralField:
+    """The response of a single subshell, thresholds of the model."""
+    return CentralField.from_table(
+        replace(table(symbol), shells=(shell_of(symbol, label),)), "model"
+    )
+
+
+def orbital_of(label: str) -> str:
+    """ "2p" for L2 and L3."""
+    return xray_orbital(label)
+
+
+def momentum_transfer(p_z, T):
+    """Q [keV] with mT/Q − Q/2 = p_z [keV], at T [keV]."""
+    root = np.sqrt(p_z**2 + 2.0 * M * T)
+    return np.where(p_z > 0.0, 2.0 * M * T / (np.abs(p_z) + root), root - p_z)
+
+
+# ---- integrals over Q ----------------------------------------------------------------------------
+
+
+@partial(jax.jit, static_argnames=("panels", "order"))
+def momentum_integrals(
+    shell: CentralField, T_keV: Float[Array, "T"], panels: int = 512, order: int = 8
+) -> Float[Array, "T 3"]:
+    """T∫S dQ²/Q², ∫S dQ²/2m and T∫R dQ²/Q² from Q = T, per electron of one subshell.
+
+    Gauss–Legendre panels, even in u = asinh(2p_z/p0): four in each interval of the spline, and
+    beyond its ends as far as S matters.
+    """
+    width = shell.widths_keV[0]
+    low, high = shell.momentum.low[0] - 6.0, shell.momentum.high[0] + 6.0
+
+    def part(T, last):
+        u, du = (a.ravel() for a in panel_nodes(jnp.linspace(low, last, panels + 1), order))
+        p = 0.5 * width * jnp.sinh(u)
+        root = jnp.sqrt(p**2 + 2.0 * M * T)
+        Q = jnp.where(p > 0.0, 2.0 * M * T / (jnp.abs(p) + root), root - p)
+        return Q, du * 0.5 * width * jnp.cosh(u) / root  # dQ/Q
+
+    def one(T):
+        Q, step = part(T, high)
+        S = step * shell.longitudinal(T, Q)
+        Q_R, step_R = part(T, jnp.arcsinh(2.0 * (M - 0.5 * T) / width))
+        R = step_R * shell.transverse(T, Q_R)
+        return jnp.stack([2.0 * T * jnp.sum(S), jnp.sum(S * Q**2) / M, 2.0 * T * jnp.sum(R)])
+
+    return jax.lax.map(one, T_keV) / shell.electrons[0]
+
+
+def reference_knobs(
+    atom: AtomicField, label: str, ratio: float, finer: bool = True
+) -> tuple[AtomNumerics, int]:
+    """Knobs and l′_max of a direct evaluation up to T/I = ratio; finer: every one doubled."""
+    I = -float(atom.bound.energy[subshell_index(atom, label)])
+    knobs = replace(ATOM_NUMERICS, kappa_nodes=1024, kappa_min=0.02, kappa_max=2400.0)
+    l_max = next((c.l_max for c in knobs.ratio_classes if ratio <= c.ratio), 0)
+    l_max = l_max or math.ceil(17.0 * math.sqrt(ratio) + 20.0)
+    if ratio > SWITCH:
+        knobs = replace(knobs, coulomb_l=-1)
+    if finer:
+        l_max *= 2
+        knobs = replace(
+            knobs, scatter_step=0.01, outer_steps=128, shell_edge=1e-8, kappa_nodes=2048,
+            scatter_first=3e-6,
+        )  # fmt: skip
+    return refined_for(atom, label, ratio * I, 1.0, knobs), l_max
+
+
+def direct_integrals(
+    symbol: str, label: str, energies_keV: Float[np.ndarray, "T"], finer: bool = True
+) -> Float[np.ndarray, "T 3"]:
+    """The same integrals by multipoles at these very energies ε."""
+    atom, threshold = field(symbol), shell_of(symbol, label).threshold_keV
+    ratio = 1.0 + float(np.max(energies_keV)) / threshold
+    knobs, l_max = reference_knobs(atom, label, ratio, finer)
+    all_of = effective_electrons(atom, label, energies_keV / HARTREE_keV, l_max, knobs)
+    parts = all_of.inverse, all_of.flat, FINE_STRUCTURE**2 * all_of.current
+    return np.stack([np.asarray(p) for p in parts], axis=1)
+
+
+def energies_between_nodes(
+    symbol: str, label: str, low: float, high: float, number: int, seed: int = 3
+) -> Float[np.ndarray, "T"]:
+    """Random ε [keV], even in ln(1 + ε/1 eV), for low < T/I < high and below 50 keV."""
+    I = shell_of(symbol, label).threshold_keV
+    ends = np.array([max((low - 1.0) * I, 1e-5), min((high - 1.0) * I, 50.0)])
+    x = np.random.default_rng(seed).uniform(*np.log1p(1e3 * ends), number)
+    return np.sort(np.expm1(x)) / 1e3
+
+
+def convergence(symbol: str, label: str, number: int = 6) -> list[tuple[float, np.ndarray]]:
+    """(largest T/I of a class, worst relative difference of the three integrals) between the table
+    at energies off its nodes and a direct evaluation with mesh, l′ and Q nodes doubled."""
+    rows = []
+    low, I = 1.0, shell_of(symbol, label).threshold_keV
+    for part in ATOM_NUMERICS.ratio_classes:
+        if (low - 1.0) * I > 50.0:
+            break
+        high = min(part.ratio, 1.0 + 50.0 / I)
+        energies = energies_between_nodes(symbol, label, low, 0.999 * high, number)
+        ours = momentum_integrals(response_of(symbol, label), energies + I)
+        theirs = direct_integrals(symbol, label, energies)
+        rows.append((high, np.abs(np.asarray(ours) / theirs - 1.0).max(axis=0)))
+        low = part.ratio
+    return rows
+
+
+# ---- point by point ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Points:
+    """Table against direct evaluation at some (shell, T, Q): relative differences, S over the
+    ridge's at that T."""
+
+    label: np.ndarray
+    ratio: np.ndarray
+    over_ridge: np.ndarray
+    S: np.ndarray
+    R: np.ndarray
+
+    def __getitem__(self, which):
+        return Points(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def visible_range(
+    symbol: str, label: str, T: float, share: float = 1e-3
+) -> tuple[float, float, float]:
+    """(lowest u, highest u) where S exceeds `share` of its value at Q² = 2mT, and that value."""
+    shell, table_shell = response_of(symbol, label), shell_of(symbol, label)
+    width = table_shell.width_keV
+    ends = np.arcsinh(2.0 * table_shell.momentum_keV[[0, -1]] / width)
+    u = np.linspace(*ends, 400)
+    S = np.asarray(shell.longitudinal(T, momentum_transfer(0.5 * width * np.sinh(u), T)))
+    ridge = float(shell.longitudinal(T, math.sqrt(2.0 * M * T)))
+    seen = u[share * ridge < S]
+    return seen[0], seen[-1], ridge
+
+
+def compared(
+    symbol: str, label: str, energy_keV: float, Q_keV: Float[np.ndarray, "Q"], l_max: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S of the table, S and R of the table over the direct ones − 1) of a subshell."""
+    atom, shell = field(symbol), shell_of(symbol, label)
+    energy, Q = energy_keV / HARTREE_keV, Q_keV / ATOMIC_MOMENTUM_keV
+    knobs = refined_for(atom, label, energy, float(Q.max()))
+    direct = ionisation_responses(atom, label, np.array([energy]), jnp.asarray(Q), l_max, knobs)
+    to_S = shell.electrons / HARTREE_keV
+    S, R = to_S * direct.S[:, 0], to_S * FINE_STRUCTURE**2 * direct.R[:, 0]
+    T, response = energy_keV + shell.threshold_keV, response_of(symbol, label)
+    ours = response.longitudinal(T, Q_keV), response.transverse(T, Q_keV)
+    return np.asarray(ours[0]), np.asarray(ours[0] / S) - 1.0, np.asarray(ours[1] / R) - 1.0
+
+
+def off_node_points(
+    symbol: str, groups: int = 20, points: int = 10, seed: int = 1, share: float = 1e-3
+) -> Points:
+    """groups random (shell, T) with ε > 12 eV and T/I < 100, `points` random Q each, where S
+    exceeds `share` of the ridge: the table against multipoles of the same field."""
+    random = np.random.default_rng(seed)
+    kept: list[tuple] = []
+    for group in range(groups):
+        shell = table(symbol).shells[group % len(table(symbol).shells)]
+        I = shell.threshold_keV
+        highest = min((SWITCH - 1.0) * I, 99.0)
+        energy = math.exp(random.uniform(math.log(0.012), math.log(highest)))
+        T = energy + I
+        low, high, ridge = visible_range(symbol, shell.label, T, share)
+        p_z = 0.5 * shell.width_keV * np.sinh(random.uniform(low, high, points))
+        l_max = next(c.l_max for c in ATOM_NUMERICS.ratio_classes if c.ratio >= T / I)
+        values, S, R = compared(symbol, shell.label, energy, momentum_transfer(p_z, T), l_max)
+        for value, dS, dR in zip(values, S, R, strict=True):
+            if value > share * ridge:
+                kept.append((shell.label, T / I, value / ridge, dS, dR))
+    return Points(*(np.array(column) for column in zip(*kept, strict=True)))
+
+
+def beyond_the_switch(
+    symbol: str, label: str, ratio: float, points: int = 24
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(u, S over the ridge, relative differences of S and R) at one T/I, by as many multipoles as
+    it takes."""
+    shell = shell_of(symbol, label)
+    T = ratio * shell.threshold_keV
+    low, high, ridge = visible_range(symbol, label, T)
+    u = np.linspace(low, high, points)
+    Q = momentum_transfer(0.5 * shell.width_keV * np.sinh(u), T)
+    l_max = math.ceil(17.0 * math.sqrt(ratio) + 20.0)
+    values, S, R = compared(symbol, label, T - shell.threshold_keV, Q, l_max)
+    return u, values / ridge, S, R
+
+
+# ---- sums, gauge ---------------------------------------------------------------------------------
+
+THREE_J_SQUARED = {
+    0: {0: 1.0},
+    1: {0: 1 / 3, 2: 2 / 15},
+    2: {0: 1 / 5, 2: 2 / 35, 4: 2 / 35},
+}  # (l L l; 0 0 0)²
+
+
+def inelastic_electrons(symbol: str, Q_keV: float) -> Float[np.ndarray, "shell"]:
+    """electrons·(1 − Σ_L (2l+1)(2L+1)(l L l; 000)² [∫P² j_L(Qr) dr]²) of each subshell: what is
+    left of ∫S dT when a subshell's own states are no final states. By the trapezoid rule."""
+    atom = field(symbol)
+    r = np.asarray(atom.mesh.r)
+    weight = float(atom.mesh.step) * np.asarray(atom.mesh.jacobian)
+    rows = []
+    for l, electrons, P in zip(
+        atom.configuration.l, atom.configuration.occupation, np.asarray(atom.bound.P), strict=False
+    ):
+        elastic = 0.0
+        for L, three_j in THREE_J_SQUARED[l].items():
+            overlap = np.sum(weight * P**2 * spherical_jn(L, Q_keV / ATOMIC_MOMENTUM_keV * r))
+            elastic += (2 * l + 1) * (2 * L + 1) * three_j * overlap**2
+        rows.append(electrons * (1.0 - elastic))
+    return np.array(rows)
+
+
+def gauge_error(
+    symbol: str, T_keV: Float[np.ndarray, "T"], Q_keV: float = 1e-5
+) -> tuple[np.ndarray, np.ndarray]:
+    """(R(T,Q)/(T² S(T,Q)/Q²) − 1 of the atom, and of each subshell) for Q → 0; NaN where closed."""
+    atom = CentralField.from_table(table(symbol), "model")
+    S = np.asarray(atom.longitudinal(T_keV, Q_keV, by_shell=True)) * (T_keV / Q_keV)[:, None] ** 2
+    R = np.asarray(atom.transverse(T_keV, Q_keV, by_shell=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return R.sum(1) / S.sum(1) - 1.0, R / S - 1.0
+
+
+# ---- photoabsorption -----------------------------------------------------------------------------
+
+
+def photoabsorption_ratios(
+    symbol: str, T_keV: Float[np.ndarray, "T"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(σ_γ over Elam's, over Chantler's, whether T is away from edges by 5%)."""
+    import xraydb
+
+    atom = CentralField.from_table(table(symbol), "measured")
+    barn_per = xraydb.atomic_mass(symbol) / AVOGADRO_per_mol
+    ours = np.asarray(atom.photoabsorption_cm2(T_keV))
+    elam = xraydb.mu_elam(symbol, T_keV * 1e3, kind="photo") * barn_per
+    chantler = xraydb.mu_chantler(symbol, T_keV * 1e3, photo=True) * barn_per
+    edges = np.array([s.binding_keV for s in subshells(symbol)])
+    away = (np.abs(T_keV[:, None] / edges - 1.0) > 0.05).all(axis=1)
+    return ours / elam, ours / chantler, away
