@@ -11,13 +11,15 @@ from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import (
     check_range,
-    line_cross_sections,
-    q_nodes,
+    edge_nodes,
+    q_edges,
     scalar_cross_section,
 )
 from jaxnu.cross_sections.kinematics import lowest_neutrino_energy
 from jaxnu.elements import element
+from jaxnu.flux.moments import Moments
 from jaxnu.flux.spectrum import Spectrum
+from jaxnu.numerics.quadrature import weights_below
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Response
 from jaxnu.settings import NUMERICS, Numerics
@@ -28,41 +30,60 @@ def targets_per_kg_day(response: Response) -> float:
     return 1e3 * AVOGADRO_per_mol / element(response.target).weight * SECONDS_PER_DAY
 
 
+def q_weights(
+    T: Float[Array, ""],
+    moments: Moments,
+    width: Float[Array, ""],
+    channel: Channel,
+    numerics: Numerics,
+) -> tuple[Float[Array, "Q"], Float[Array, "Q"], Float[Array, "Q"]]:
+    """(Q, w_S, w_R) with ∫φ(E) dσ/dT dE = Σ w_S S(T,Q) + w_R R(T,Q), lines of the flux included.
+
+    The integrals over E and Q are exchanged: ∫dE φ k(T,E,Q) from E = (T+Q)/2 on is in the
+    weights. A line of the flux at E ends at Q = 2E − T, between nodes: `weights_below`.
+    """
+    flux = moments.spectrum
+    energies = jnp.append(flux.lines_keV, flux.edges_keV[-1])
+    end = jnp.maximum(2.0 * jnp.max(energies) - T, 1.001 * T)
+    edges = q_edges(T, end, T, width, numerics)
+    Q, dQ2 = edge_nodes(edges, numerics)
+    K_S, K_R = channel.folded_kernels(T, Q, moments.above(0.5 * (T + Q), numerics.energy_order))
+
+    def line(E: Array, strength: Array) -> tuple[Array, Array]:
+        last = 2.0 * jnp.log(jnp.maximum(2.0 * E - T, T))
+        part = strength * weights_below(edges, last, numerics.q_order).ravel() * Q**2
+        k_S, k_R = channel.kernels(T, E, Q, _electron_fraction(flux, channel, E))
+        return part * k_S, part * k_R
+
+    l_S, l_R = jax.vmap(line)(flux.lines_keV, flux.line_flux)
+    return Q, dQ2 * K_S + jnp.sum(l_S, 0), dQ2 * K_R + jnp.sum(l_R, 0)
+
+
 def scalar_rate(
     T: Float[Array, ""],
-    flux: Spectrum,
+    moments: Moments,
     response: Response,
     channel: Channel,
     numerics: Numerics,
 ) -> Float[Array, ""]:
-    """∫φ(E) dσ/dT dE in 1/(s keV) per atom, per μ² for the magnetic channel.
-
-    The integrals over E and Q are exchanged: the atom is evaluated once on the Q nodes of a T,
-    ∫dE φ k(T,E,Q) from E = (T+Q)/2 on is done inside. Lines of the flux are added one by one.
-    """
-
-    def fold(E_min: Array, Q: Array) -> tuple[Array, Array]:
-        E, weight = flux.nodes_above(E_min, numerics.energy_order)
-        k_S, k_R = channel.kernels(T, E, Q, _electron_fraction(flux, channel, E))
-        return jnp.sum(weight * k_S), jnp.sum(weight * k_R)
-
+    """∫φ(E) dσ/dT dE in 1/(s keV) per atom, per μ² for the magnetic channel."""
+    if response.has_continuum:  # then nothing is on shell
+        Q, w_S, w_R = q_weights(T, moments, response.momentum_scale_keV, channel, numerics)
+        S, R = response.both(T, Q)
+        return w_S @ S + w_R @ R
+    flux = moments.spectrum
     E, weight = flux.nodes_above(lowest_neutrino_energy(T), numerics.energy_order)
-    Q, electrons = response.on_shell(T)
+    _, electrons = response.on_shell(T)
     at_rest = channel.on_shell(
         T, E, jnp.sqrt(2.0 * ELECTRON_MASS_keV * T), _electron_fraction(flux, channel, E)
     )
-    total = jnp.sum(electrons) * jnp.sum(weight * at_rest)
-    if response.has_continuum:
-        end = jnp.maximum(2.0 * flux.edges_keV[-1] - T, 1.001 * T)
-        Q, dQ2 = q_nodes(T, end, T, response.momentum_scale_keV, numerics)
-        K_S, K_R = jax.vmap(lambda q: fold(0.5 * (T + q), q))(Q)
-        total += dQ2 @ (K_S * response.longitudinal(T, Q) + K_R * response.transverse(T, Q))
 
     def line(E: Array, strength: Array) -> Array:
         fraction = _electron_fraction(flux, channel, E)
         return strength * jnp.sum(scalar_cross_section(T, E, fraction, response, channel, numerics))
 
-    return total + jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
+    lines = jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
+    return jnp.sum(electrons) * jnp.sum(weight * at_rest) + lines
 
 
 def _electron_fraction(
@@ -77,11 +98,12 @@ def map_rate(
     T: Float[Array, "T"], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
 ) -> Float[Array, "T"]:
     """scalar_rate over an array of T, in 1/(kg keV d), per μ² for the magnetic channel."""
+    moments = Moments.of(flux, numerics.energy_order)
 
     def one(t: Array) -> Array:
-        return scalar_rate(t, flux, response, channel, numerics)
+        return scalar_rate(t, moments, response, channel, numerics)
 
-    # a continuum has E nodes for every Q node of every T: a few T at a time bound the memory
+    # a continuum has Q nodes for every T: a few T at a time bound the memory
     if response.has_continuum:
         batch = min(numerics.rate_batch, T.shape[0])
         per_atom = jax.lax.map(jax.checkpoint(one), T, batch_size=batch)
@@ -95,15 +117,18 @@ def map_line_rates(
     flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
 ) -> Float[Array, "lines"]:
     """Rates of the bound–bound lines in 1/(kg d), per μ² for the magnetic channel."""
-    E, weight = flux.nodes_above(flux.edges_keV[0], numerics.energy_order)
-    E = jnp.concatenate([E.ravel(), flux.lines_keV])
-    weight = jnp.concatenate([weight.ravel(), flux.line_flux])
-    sigma = jax.vmap(
-        lambda e: line_cross_sections(
-            e, _electron_fraction(flux, channel, e), response, channel, numerics
-        )
-    )(E)
-    return weight @ sigma * targets_per_kg_day(response)
+    moments = Moments.of(flux, numerics.energy_order)
+    energies = response.lines().T_keV
+
+    def one(line: tuple[Array, Array]) -> Array:
+        n, T = line
+        Q, w_S, w_R = q_weights(T, moments, response.momentum_scale_keV, channel, numerics)
+        return w_S @ response.line_longitudinal(n, Q) + w_R @ response.line_transverse(n, Q)
+
+    numbered = (jnp.arange(energies.shape[0]), energies)
+    batch = min(numerics.rate_batch, energies.shape[0])
+    per_atom = jax.lax.map(jax.checkpoint(one), numbered, batch_size=batch)
+    return per_atom * targets_per_kg_day(response)
 
 
 def rate(

@@ -192,9 +192,7 @@ def _limit(
         value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
         derivatives = expected = None
     else:
-        model, moved = _model_and_tangents(
-            parameters, _directions(parameters), experiment, response, data
-        )
+        model, moved = _model_and_tangents(parameters, experiment, response, data)
         value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
@@ -270,19 +268,24 @@ def _mu_limit(
 # every set of nodes. A limit under jax.grad compiles its own.
 @partial(jax.jit, static_argnames=("data",))
 def _model_and_tangents(
-    parameters: Parameters,
-    directions: Parameters,
-    experiment: Experiment,
-    response: Response,
-    data: str,
+    parameters: Parameters, experiment: Experiment, response: Response, data: str
 ) -> tuple[BinnedModel, BinnedModel]:
-    """The likelihood, and its derivatives along `directions` (stacked on a first axis)."""
+    """The likelihood, and its derivatives by ln of DERIVATIVES (stacked on a first axis).
 
-    def along(direction: Parameters) -> tuple[BinnedModel, BinnedModel]:
-        build = partial(_binned_model, experiment=experiment, response=response, data=data)
-        return jax.jvp(build, (parameters,), (direction,))
+    A common factor of the fluxes is one of the signal, so no derivative passes through the atom.
+    """
 
-    return jax.vmap(along, out_axes=(None, 0))(directions)
+    def build(logs: Float[Array, "directions"]) -> BinnedModel:
+        factors = dict(zip(DERIVATIVES.values(), 1.0 + logs, strict=True))
+        flux = factors.pop("source")
+        moved = {name: getattr(parameters, name) * factor for name, factor in factors.items()}
+        model = _binned_model(dataclasses.replace(parameters, **moved), experiment, response, data)
+        return dataclasses.replace(model, signal=flux * model.signal)
+
+    def along(direction: Float[Array, "directions"]) -> tuple[BinnedModel, BinnedModel]:
+        return jax.jvp(build, (jnp.zeros(len(DERIVATIVES)),), (direction,))
+
+    return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(DERIVATIVES)))
 
 
 @partial(jax.jit, static_argnames=("numerics",))
@@ -299,23 +302,6 @@ def _fit_and_tangents(
 
 
 _fit = jax.jit(_mu_limit, static_argnames=("numerics",))
-
-
-def _directions(parameters: Parameters) -> Parameters:
-    """One direction for each of DERIVATIVES: the parameter itself, all others zero (Euler's sum).
-
-    The derivative along it is d/d ln of a common factor; of a source only the fluxes are scaled.
-    """
-    zero = jax.tree.map(np.zeros_like, jax.tree.map(np.asarray, parameters))
-    rows = []
-    for field in DERIVATIVES.values():
-        value = getattr(parameters, field)
-        if field == "source":
-            value = dataclasses.replace(
-                zero.source, density=value.density, line_flux=value.line_flux
-            )
-        rows.append(dataclasses.replace(zero, **{field: value}))
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
 
 
 def convergence(

@@ -65,6 +65,25 @@ def legendre_coefficients(values: Float[Array, "panels order"]) -> Float[Array, 
     return values @ _legendre_transform(values.shape[-1]).T
 
 
+def weights_below(
+    edges: Float[Array, "panels+1"], end: Float[Array, ""], order: int
+) -> Float[Array, "panels order"]:
+    """Weights with ∫_{edges[0]}^{end} f dx ≈ Σ w f(x) at the nodes of `panel_nodes`.
+
+    Panels below `end` have their own weights, panels above have none, and in the panel of `end`
+    the polynomial through the nodes is integrated up to it. f must be smooth beyond `end`.
+    Differentiable in `end`.
+    """
+    half = 0.5 * (edges[1:] - edges[:-1])
+    x = jnp.clip((end - 0.5 * (edges[1:] + edges[:-1])) / half, -1.0, 1.0)
+    values = legendre_values(x, order + 1)
+    l = np.arange(1, order)
+    # ∫_{-1}^x P_l = (P_{l+1} − P_{l−1})/(2l+1)
+    integrals = (values[:, 2:] - values[:, :-2]) / (2 * l + 1)
+    integrals = jnp.concatenate([(1.0 + x)[:, None], integrals], axis=-1)
+    return half[:, None] * (integrals @ _legendre_transform(order))
+
+
 def ridge_panel_edges(
     Q_low: Float[Array, ""],
     Q_high: Float[Array, ""],

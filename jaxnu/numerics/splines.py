@@ -144,22 +144,24 @@ def _total(terms: Iterable[Array]) -> Array:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def tensor_values(
     derivatives: tuple[int, int],
-    coefficients: Float[Array, "tables x y"],
+    coefficients: Float[Array, "tables x y *functions"],
     table: Int[Array, "rows"],
     axes: tuple[SplineAxis, SplineAxis],
     x: Float[Array, "rows x_points"],
     y: Float[Array, "rows points"],
-) -> Float[Array, "rows points"]:
+) -> Float[Array, "rows points *functions"]:
     """Values at (x, y), or a mixed derivative, of tensor splines Σ c_ij B_i(x) B_j(y).
 
     derivatives: orders in x and y. table: which spline each row takes; axes: those of the tables,
-    stacked. x: one point for a row, which contracts x first, or as many as y.
+    stacked. x: one point for a row, which contracts x first, or as many as y. Several functions
+    on the same knots share the basis.
     Derivatives in x and y are evaluated, not transposed: a reverse pass scatters nothing unless
     it is in the coefficients. Knots are fixed.
     """
     along_x, along_y = (axis[table] for axis in axes)
     i, b_x = along_x.basis(x, derivatives[0])
     j, b_y = along_y.basis(y, derivatives[1])
+    b_x, b_y = ([_with_axes(b, coefficients.ndim - 3) for b in basis] for basis in (b_x, b_y))
     at: Any = coefficients.at
     if x.shape[-1] == 1 and y.shape[-1] > 2 * len(b_y):
         lines = _total(
@@ -178,9 +180,14 @@ def tensor_values(
     )  # fmt: skip
 
 
+def _with_axes(values: Array, number: int) -> Array:
+    return values.reshape(values.shape + (1,) * number)
+
+
 @partial(tensor_values.defjvp, symbolic_zeros=True)
 def _tensor_values_jvp(derivatives: tuple[int, int], primals: tuple, tangents: tuple) -> tuple:
-    _, table, axes, x, y = primals
+    coefficients, table, axes, x, y = primals
+    functions = coefficients.ndim - 3
     d_coefficients, _, _, dx, dy = tangents
     value = tensor_values(derivatives, *primals)
     tangent = jnp.zeros_like(value)
@@ -188,7 +195,7 @@ def _tensor_values_jvp(derivatives: tuple[int, int], primals: tuple, tangents: t
         tangent += tensor_values(derivatives, d_coefficients, table, axes, x, y)
     nx, ny = derivatives
     if not isinstance(dx, SymbolicZero):
-        tangent += dx * tensor_values((nx + 1, ny), *primals)
+        tangent += _with_axes(dx, functions) * tensor_values((nx + 1, ny), *primals)
     if not isinstance(dy, SymbolicZero):
-        tangent += dy * tensor_values((nx, ny + 1), *primals)
+        tangent += _with_axes(dy, functions) * tensor_values((nx, ny + 1), *primals)
     return value, tangent

@@ -115,7 +115,7 @@ def _response_shells(
         occupations = [float(shell.electrons) for shell in table.shells]
         return tuple(names), occupations, None, tuple(range(len(names)))
     xray = subshells(table.symbol)
-    orbitals = [xray_orbital(s.label) for s in xray]
+    orbitals = [s.orbital for s in xray]
     for shell in table.shells:
         share = sum(s.electrons for s, nl in zip(xray, orbitals, strict=True) if nl == shell.label)
         if not math.isclose(share, float(shell.electrons), rel_tol=1e-9):
@@ -133,11 +133,6 @@ def _response_shells(
     )
 
 
-def xray_orbital(label: str) -> str:
-    """ "2p" for L2 and L3, "3d" for M4 and M5."""
-    return f"{'KLMNOPQ'.index(label[0]) + 1}{'spdf'[int(label[1:] or 1) // 2]}"
-
-
 def _continuum_splines(
     shells: tuple[ShellTable, ...],
 ) -> dict[str, Any]:
@@ -151,21 +146,20 @@ def _continuum_splines(
     even = all(is_even(u) for u in us)
     in_x = [interpolation(x, KINETIC_DEGREE) for x in xs]
     in_u = [interpolation(u, MOMENTUM_DEGREE, even) for u in us]
-    F: list[Any] = []
-    G: list[Any] = []
-    for shell, along_x, along_u in zip(shells, in_x, in_u, strict=True):
-        for values, kept in zip(_scaled_values(shell), (F, G), strict=True):
-            kept.append(_einsum("ae,bq,eq->ab", along_x.matrix, along_u.matrix, values))
+    FG = [
+        _einsum("ae,bq,eqf->abf", along_x.matrix, along_u.matrix, _scaled_values(shell))
+        for shell, along_x, along_u in zip(shells, in_x, in_u, strict=True)
+    ]
     # below its first node a spline goes on by one step, if ε = 0 is not nearer
     starts = [max(0.0, 2.0 * x[0] - x[1]) for x in xs]
     kinetic = _stacked_axis(in_x, starts, [x[-1] for x in xs], KINETIC_DEGREE, False)
     ends = [u[0] for u in us], [u[-1] for u in us]
     momentum = _stacked_axis(in_u, *ends, MOMENTUM_DEGREE, even)
-    return {"F": _stack(F), "G": _stack(G), "kinetic": kinetic, "momentum": momentum}
+    return {"FG": _stack(FG), "kinetic": kinetic, "momentum": momentum}
 
 
-def _scaled_values(shell: ShellTable) -> tuple[Any, Any]:
-    """F and G at the nodes, per electron."""
+def _scaled_values(shell: ShellTable) -> Any:
+    """F and G at the nodes, per electron, on a last axis."""
     xp = _namespace(shell.threshold_keV, shell.S, shell.R)
     T = (np.asarray(shell.kinetic_keV, float) + shell.threshold_keV)[:, None]
     nodes = np.asarray(shell.momentum_keV, float)
@@ -177,7 +171,8 @@ def _scaled_values(shell: ShellTable) -> tuple[Any, Any]:
         Q = xp.where(p > 0.0, 2.0 * _M * T / (root + np.abs(p)), root + np.abs(p))
     D = Q**2 * (p**2 + shell.width_keV**2)
     F = shell.S * D**3 / (Q**2 * (3.0 * Q**2 + 2.0 * _M * T)) / shell.electrons
-    return F, shell.R * D**2 * _M / (2.0 * T) / shell.electrons
+    G = shell.R * D**2 * _M / (2.0 * T) / shell.electrons
+    return _namespace(F, G).stack([F, G], axis=-1)
 
 
 def _line_splines(shells: tuple[ShellTable, ...]) -> tuple[LineSplines, list[dict[str, Any]]]:
