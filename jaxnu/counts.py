@@ -16,7 +16,7 @@ from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
 from jaxnu.numerics.quadrature import panel_nodes
 from jaxnu.precision import require_x64
-from jaxnu.rates import map_line_rates, map_rate
+from jaxnu.rates import map_rates
 from jaxnu.responses.base import Response
 
 NUISANCES = ("background",)
@@ -48,11 +48,9 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
     numerics = experiment.numerics
     T, weight = panel_nodes(_transfer_edges(experiment, response), numerics.transfer_order)
     T, weight = T.ravel(), weight.ravel()
-    events = weight * map_rate(T, p.source, response, channel, numerics)
-    lines = response.lines().T_keV
-    if lines.shape[0]:
-        T = jnp.concatenate([T, lines])
-        events = jnp.concatenate([events, map_line_rates(p.source, response, channel, numerics)])
+    smooth, lines = map_rates(T, p.source, response, channel, numerics)
+    T = jnp.concatenate([T, response.lines().T_keV])
+    events = jnp.concatenate([weight * smooth, lines])
     nodes = bin_nodes(*_efficiency_curve(experiment), numerics.bin_order)
     width = energy_resolution(T, p.resolution_keV)
     smeared = gaussian(nodes.E_keV[..., None] - T, width) @ events

@@ -1,6 +1,8 @@
 """Flux × cross section: dR/dT per kilogram and day."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ def q_weights(
     end = jnp.maximum(2.0 * jnp.max(energies) - T, 1.001 * T)
     edges = q_edges(T, end, T, width, numerics)
     Q, dQ2 = edge_nodes(edges, numerics)
-    K_S, K_R = channel.folded_kernels(T, Q, moments.above(0.5 * (T + Q), numerics.energy_order))
+    K_S, K_R = channel.folded_kernels(T, Q, moments.above(0.5 * (T + Q)))
 
     def line(E: Array, strength: Array) -> tuple[Array, Array]:
         last = 2.0 * jnp.log(jnp.maximum(2.0 * E - T, T))
@@ -59,19 +61,10 @@ def q_weights(
     return Q, dQ2 * K_S + jnp.sum(l_S, 0), dQ2 * K_R + jnp.sum(l_R, 0)
 
 
-def scalar_rate(
-    T: Float[Array, ""],
-    moments: Moments,
-    response: Response,
-    channel: Channel,
-    numerics: Numerics,
+def on_shell_rate(
+    T: Float[Array, ""], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
 ) -> Float[Array, ""]:
-    """∫φ(E) dσ/dT dE in 1/(s keV) per atom, per μ² for the magnetic channel."""
-    if response.has_continuum:  # then nothing is on shell
-        Q, w_S, w_R = q_weights(T, moments, response.momentum_scale_keV, channel, numerics)
-        S, R = response.both(T, Q)
-        return w_S @ S + w_R @ R
-    flux = moments.spectrum
+    """∫φ(E) dσ/dT dE of the terms on the Bethe ridge, in 1/(s keV) per atom."""
     E, weight = flux.nodes_above(lowest_neutrino_energy(T), numerics.energy_order)
     _, electrons = response.on_shell(T)
     at_rest = channel.on_shell(
@@ -93,42 +86,52 @@ def _electron_fraction(
     return flux.electron_fraction(E) if channel.name == "weak" else jnp.ones_like(E)
 
 
+def _in_batches(
+    function: Callable[..., Any], arguments: tuple[Array, ...], size: int
+) -> Any:
+    """`function` mapped over first axes, `size` at a time; a reverse pass evaluates it again.
+
+    Padded to whole batches: a rest would be compiled a second time.
+    """
+    number = arguments[0].shape[0]
+    size = max(1, min(size, number))
+    padding = -number % size
+    padded = [jnp.concatenate([a, jnp.repeat(a[-1:], padding, axis=0)]) for a in arguments]
+    one = jax.checkpoint(lambda each: function(*each))
+    values = jax.lax.map(one, tuple(padded), batch_size=size)
+    return jax.tree.map(lambda value: value[:number], values)
+
+
 @partial(jax.jit, static_argnames=("channel", "numerics"))
-def map_rate(
+def map_rates(
     T: Float[Array, "T"], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
-) -> Float[Array, "T"]:
-    """scalar_rate over an array of T, in 1/(kg keV d), per μ² for the magnetic channel."""
-    moments = Moments.of(flux, numerics.energy_order)
+) -> tuple[Float[Array, "T"], Float[Array, "lines"]]:
+    """(dR/dT at T in 1/(kg keV d), rates of the bound–bound lines in 1/(kg d)), per μ² for the
+    magnetic channel."""
+    unit = targets_per_kg_day(response)
+    lines = response.lines().T_keV
+    if not response.has_continuum:  # then there are no lines either
+        rates = jax.vmap(lambda t: on_shell_rate(t, flux, response, channel, numerics))(T)
+        return unit * rates, jnp.zeros_like(lines)
+    moments, width = Moments.of(flux, numerics.energy_order), response.momentum_scale_keV
 
-    def one(t: Array) -> Array:
-        return scalar_rate(t, moments, response, channel, numerics)
+    def weights(t: Array) -> tuple[Array, Array, Array]:
+        return q_weights(t, moments, width, channel, numerics)
 
-    # a continuum has Q nodes for every T: a few T at a time bound the memory
-    if response.has_continuum:
-        batch = min(numerics.rate_batch, T.shape[0])
-        per_atom = jax.lax.map(jax.checkpoint(one), T, batch_size=batch)
-    else:
-        per_atom = jax.vmap(one)(T)
-    return per_atom * targets_per_kg_day(response)
+    def continuum(t: Array, Q: Array, w_S: Array, w_R: Array) -> Array:
+        S, R = response.both(t, Q)
+        return w_S @ S + w_R @ R
 
-
-@partial(jax.jit, static_argnames=("channel", "numerics"))
-def map_line_rates(
-    flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
-) -> Float[Array, "lines"]:
-    """Rates of the bound–bound lines in 1/(kg d), per μ² for the magnetic channel."""
-    moments = Moments.of(flux, numerics.energy_order)
-    energies = response.lines().T_keV
-
-    def one(line: tuple[Array, Array]) -> Array:
-        n, T = line
-        Q, w_S, w_R = q_weights(T, moments, response.momentum_scale_keV, channel, numerics)
+    def line(n: Array, Q: Array, w_S: Array, w_R: Array) -> Array:
         return w_S @ response.line_longitudinal(n, Q) + w_R @ response.line_transverse(n, Q)
 
-    numbered = (jnp.arange(energies.shape[0]), energies)
-    batch = min(numerics.rate_batch, energies.shape[0])
-    per_atom = jax.lax.map(jax.checkpoint(one), numbered, batch_size=batch)
-    return per_atom * targets_per_kg_day(response)
+    size, number = numerics.rate_batch, T.shape[0]
+    folded = _in_batches(weights, (jnp.concatenate([T, lines]),), size)
+    smooth = _in_batches(continuum, (T, *(w[:number] for w in folded)), size)
+    if not lines.shape[0]:
+        return unit * smooth, lines
+    index = jnp.arange(lines.shape[0])
+    return unit * smooth, unit * _in_batches(line, (index, *(w[number:] for w in folded)), size)
 
 
 def rate(
@@ -169,5 +172,5 @@ def rate(
     T = jnp.asarray(T_keV, dtype=float)
     which = Channel(channel, antineutrino=flux.antineutrino)
     which.check(response)
-    value = map_rate(T.ravel(), flux, response, which, numerics).reshape(T.shape)
+    value = map_rates(T.ravel(), flux, response, which, numerics)[0].reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

@@ -33,10 +33,18 @@ def panel_nodes(
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def legendre_values(x: Float[Array, "..."], order: int) -> Float[Array, "... order"]:
     """P_0(x) … P_{order−1}(x), by (l+1) P_{l+1} = (2l+1) x P_l − l P_{l−1}."""
-    values = [jnp.ones_like(x), x]
-    for l in range(1, order - 1):
-        values.append(((2 * l + 1) * x * values[l] - l * values[l - 1]) / (l + 1))
-    return jnp.stack(values[:order], axis=-1)
+    l = np.arange(1, order - 1)
+    # a loop: unrolled, it takes longer to compile than all that it is used for
+
+    def step(pair: tuple[Array, Array], factors: tuple) -> tuple[tuple[Array, Array], Array]:
+        before, last = pair
+        value = factors[0] * x * last - factors[1] * before
+        return (last, value), value
+
+    factors = (jnp.asarray((2 * l + 1) / (l + 1)), jnp.asarray(l / (l + 1)))
+    _, later = jax.lax.scan(step, (jnp.ones_like(x), x), factors)
+    values = jnp.concatenate([jnp.stack([jnp.ones_like(x), x]), later])
+    return jnp.moveaxis(values[:order], 0, -1)
 
 
 @legendre_values.defjvp
