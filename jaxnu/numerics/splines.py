@@ -6,7 +6,7 @@ Coefficients are linear in the interpolated values: c = M f, with a matrix M for
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -88,13 +88,9 @@ class SplineAxis:
         """
         p = self.degree
         if self.even:
-            start = self.knots[..., p, None]
-            step = self.knots[..., p + 1, None] - start
-            last = jnp.round((self.high[..., None] - start) / step) - 1.0
-            s = (x - start) / step
-            interval = jnp.clip(jnp.floor(jax.lax.stop_gradient(s)), 0.0, last)
-            values = _cox_de_boor(s - interval, list(range(1 - p, p + 1)), p, derivative)
-            return interval.astype(jnp.int32), [v / step**derivative for v in values]
+            interval, s, step = self.locate(x)
+            values = _cox_de_boor(s, list(range(1 - p, p + 1)), p, derivative)
+            return interval, [v / step**derivative for v in values]
         inner = (self.knots > self.knots[..., p, None]) & (self.knots < self.high[..., None])
         first = jnp.sum(inner[..., None, :] & (self.knots[..., None, :] <= x[..., None]), axis=-1)
         knots = jnp.broadcast_to(self.knots, (*first.shape[:-1], self.knots.shape[-1]))
@@ -105,14 +101,26 @@ class SplineAxis:
         return first, _cox_de_boor(x, local, p, derivative)
 
 
+    def locate(
+        self, x: Float[Array, "*splines points"]
+    ) -> tuple[Int[Array, "*splines points"], Float[Array, "*splines points"], Array]:
+        """(interval, place in it from 0 to 1, step) of even knots."""
+        start = self.knots[..., self.degree, None]
+        step = self.knots[..., self.degree + 1, None] - start
+        last = jnp.round((self.high[..., None] - start) / step) - 1.0
+        s = (x - start) / step
+        interval = jnp.clip(jnp.floor(jax.lax.stop_gradient(s)), 0.0, last)
+        return interval.astype(jnp.int32), s - interval, step
+
+
 def _cox_de_boor(x: Array, t: list, degree: int, derivative: int) -> list[Array]:
     """Basis values in the interval t[degree−1] ≤ x < t[degree] from its 2·degree nearest knots."""
     if derivative > degree:
         return [jnp.zeros_like(x)] * (degree + 1)
-    values = [jnp.ones_like(x)]
+    values = [1.0 + 0.0 * x]
     for d in range(1, degree + 1):
         differentiate = d > degree - derivative
-        new, carry = [], jnp.zeros_like(x)
+        new, carry = [], 0.0 * x
         for j, value in enumerate(values):
             right, left = t[degree + j], t[degree + j - d]
             share = value * (1.0 / (right - left))
@@ -167,6 +175,10 @@ def tensor_values(
         lines = _total(
             b * at[table, i[:, 0] + k].get(mode="promise_in_bounds") for k, b in enumerate(b_x)
         )
+        if along_y.even:
+            # kept apart: each of the windows would contract x again
+            lines = jax.lax.optimization_barrier(lines)
+            return _piecewise(lines, along_y, y, derivatives[1])
         rows = jnp.arange(table.shape[0])[:, None]
         return _total(
             b * lines.at[rows, j + k].get(mode="promise_in_bounds") for k, b in enumerate(b_y)
@@ -178,6 +190,39 @@ def tensor_values(
         )
         for k, b in enumerate(b_x)
     )  # fmt: skip
+
+
+def _piecewise(
+    lines: Float[Array, "rows y *functions"],
+    axis: SplineAxis,
+    y: Float[Array, "rows points"],
+    derivative: int,
+) -> Float[Array, "rows points *functions"]:
+    """Splines on even knots as a polynomial in every interval: one gather and Horner's scheme."""
+    p, count = axis.degree, lines.shape[1] - axis.degree
+    interval, s, step = axis.locate(y)
+    windows = jnp.stack([lines[:, k : k + count] for k in range(p + 1)])
+    pieces = jnp.einsum("kd,krj...->drj...", _interval_polynomials(p, derivative), windows)
+    pieces = jax.lax.optimization_barrier(pieces)
+    rows = jnp.arange(lines.shape[0])[:, None]
+    local = pieces.at[:, rows, interval].get(mode="promise_in_bounds")
+    local = jax.lax.optimization_barrier(local)
+    s, step = (_with_axes(a, lines.ndim - 2) for a in (s, step))
+    value = local[p]
+    for d in range(p - 1, -1, -1):
+        value = value * s + local[d]
+    return value / step**derivative
+
+
+@cache
+def _interval_polynomials(degree: int, derivative: int) -> Float[np.ndarray, "basis powers"]:
+    """The degree+1 B-splines on unit steps, or a derivative, as polynomials of x in [0, 1]."""
+    x = np.linspace(0.0, 1.0, degree + 1)
+    values = np.stack(_cox_de_boor(x, list(range(1 - degree, degree + 1)), degree, 0))
+    series = np.linalg.solve(np.vander(x, increasing=True), values.T).T
+    for _ in range(derivative):
+        series = np.pad(series[:, 1:] * np.arange(1.0, degree + 1.0), ((0, 0), (0, 1)))
+    return series
 
 
 def _with_axes(values: Array, number: int) -> Array:
