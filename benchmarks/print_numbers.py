@@ -264,7 +264,7 @@ def boron() -> Iterator[Row]:
 def forecast() -> Iterator[Row]:
     """The shipped forecast, beside an independent one and the published limits."""
     germanium = jaxnu.load_experiment("gemma")
-    result = jaxnu.sensitivity(germanium)
+    result = jaxnu.sensitivity(germanium, jaxnu.response("Ge", "stepping"))
     yield shown(
         "GEMMA forecast, ON only, floating flat background, 90%, Δ = 2.706 [μ_B]",
         "3.6e-11 (its bins and statistic not recorded)",

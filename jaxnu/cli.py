@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "rate", _run_rate, "signal rate dR/dT of an experiment's source and target",
         "Prints dR/dT in 1/(kg keV d), before the detector.\n\n"
-        "  jaxnu rate xenonnt-sr0 --mu 1e-11 --response free --response stepping --plot rate.png",
+        "  jaxnu rate xenonnt-sr0 --response central-field --response free --plot rate.png",
     )  # fmt: skip
     sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
     _response_argument(sub, several=True)
@@ -125,8 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "cross-section", _run_cross_section, "dsigma/dT on one atom, per shell",
         "Prints dsigma/dT in cm^2/keV per atom; the CSV has a column for every shell.\n\n"
-        "  jaxnu cross-section --target Ge --energy-keV 1000 --response stepping --response free "
-        "\\\n      --plot out.png --csv out.csv",
+        "  jaxnu cross-section --target Ge --energy-keV 1000 --response central-field \\\n"
+        "      --response stepping --plot out.png --csv out.csv",
     )  # fmt: skip
     sub.add_argument("--target", required=True, help="element symbol, such as Ge")
     sub.add_argument("--energy-keV", type=_number, required=True, help="neutrino energy")
@@ -147,15 +147,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _response_argument(sub: argparse.ArgumentParser, several: bool) -> None:
-    text = "atomic model: stepping (default), free, hydrogenic, equivalent-photon"
+    text = (
+        "atomic model: central-field (default, H to Cs), stepping, free, hydrogenic, "
+        "equivalent-photon"
+    )
     if several:
         sub.add_argument("--response", action="append", metavar="MODEL", help=f"{text}; repeatable")
     else:
-        sub.add_argument("--response", default="stepping", metavar="MODEL", help=text)
+        sub.add_argument("--response", default="central-field", metavar="MODEL", help=text)
 
 
 def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None) -> None:
-    upper = "0.999 of the neutrino energy" if high is None else f"{high:g}"
+    upper = "0.999 of the neutrino energy, or the end of the atom's tables" if high is None else f"{high:g}"
     sub.add_argument("--mu", type=_number, default=1e-11, help="mu_nu in mu_B (default 1e-11)")
     sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
     sub.add_argument("--T-min-keV", type=_number, default=low, help=f"default {low:g}")
@@ -254,7 +257,7 @@ def _run_rate(arguments: argparse.Namespace) -> None:
     T = _grid(arguments, arguments.T_max_keV)
     _check_mu(arguments.mu)
     source, curves = experiment.parameters.source, {}
-    for model in arguments.response or ["stepping"]:
+    for model in arguments.response or ["central-field"]:
         atom = response(experiment.target, model)
         with _step(f"rate, {model}"):
             value = rate(T, source, atom, arguments.mu**2, arguments.channel)
@@ -275,10 +278,15 @@ def _run_cross_section(arguments: argparse.Namespace) -> None:
     checks.number_range(
         "energy-keV", E, 0.0, 1e9, "keV", "give a neutrino energy above zero", open_low=True
     )
-    T = _grid(arguments, 0.999 * E if arguments.T_max_keV is None else arguments.T_max_keV)
+    atoms = {
+        model: response(arguments.target, model)
+        for model in arguments.response or ["central-field"]
+    }
+    ends = [atom.T_max_keV for atom in atoms.values() if atom.T_max_keV is not None]
+    highest = min(0.999 * E, *(0.999 * float(end) for end in ends), 1e9)
+    T = _grid(arguments, highest if arguments.T_max_keV is None else arguments.T_max_keV)
     totals, columns = {}, {}
-    for model in arguments.response or ["stepping"]:
-        atom = response(arguments.target, model)
+    for model, atom in atoms.items():
         with _step(f"cross section, {model}"):
             shells = np.asarray(
                 cross_section(

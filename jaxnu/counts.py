@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks
 from jaxnu.cross_sections.channels import Channel
+from jaxnu.cross_sections.differential import check_range
 from jaxnu.cross_sections.kinematics import transfer_end
 from jaxnu.detector import bin_nodes, energy_resolution, gaussian, mean_efficiency
 from jaxnu.errors import InputError
@@ -114,13 +115,15 @@ def expected_counts(
 
 
 def check_target(experiment: Experiment, response: Response) -> None:
-    """Refuse a response of another element than the experiment's target."""
-    checks.instance("response", response, Response, "response('Xe', model='stepping') gives one")
+    """Refuse a response of another element than the experiment's target, or one that ends below
+    its energies."""
+    checks.instance("response", response, Response, "response('Xe') gives one")
     if response.target != experiment.target:
         raise InputError(
             f"response is for {response.target!r}, but {experiment.name} has the target "
             f"{experiment.target!r}; give response({experiment.target!r}, {response.model!r})"
         )
+    check_range(experiment.transfer_edges_keV, response)
 
 
 def check_parameters(experiment: Experiment) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxnu import checks
+from jaxnu.atom.configuration import Z_MAX
 from jaxnu.atom.table import AtomTable
 from jaxnu.constants import ELECTRON_MASS_keV
 from jaxnu.elements import element
+from jaxnu.errors import InputError
 from jaxnu.numerics.splines import SplineAxis, spline_values, tensor_values
 from jaxnu.responses.base import Lines, Response
 from jaxnu.responses.table_splines import (
@@ -207,7 +209,11 @@ def central_field_atom(
     """
     from jaxnu.atom.table_store import atom_table
 
-    element(target)
+    if element(target).Z > Z_MAX:
+        raise InputError(
+            f"target = {target!r} has Z = {element(target).Z}; allowed: Z ≤ {Z_MAX}, H to Cs, for "
+            "model='central-field'; use model='stepping'"
+        )
     checks.one_of("thresholds", thresholds, THRESHOLDS)
     table = atom_table(target, source=source, exchange=exchange, progress=progress)
     return CentralField.from_table(table, thresholds)
