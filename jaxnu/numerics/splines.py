@@ -43,18 +43,26 @@ def interpolation(
     even=True: the same curve for nodes with equal steps, on knots that go on evenly beyond the
         ends; degree−1 coefficients more, but the basis is one polynomial in every interval.
     """
-    spline = make_interp_spline(nodes, np.eye(len(nodes)), k=degree)
     if not even:
+        spline = make_interp_spline(nodes, np.eye(len(nodes)), k=degree)
         return Interpolation(spline.t, spline.c)
-    n, half = len(nodes), (degree - 1) // 2
+    n = len(nodes)
     step = (nodes[-1] - nodes[0]) / (n - 1)
-    knots = nodes[0] + step * np.arange(-degree, n + degree)
+    return Interpolation(nodes[0] + step * np.arange(-degree, n + degree), _even_matrix(n, degree))
+
+
+@cache
+def _even_matrix(n: int, degree: int) -> Float[np.ndarray, "coefficients nodes"]:
+    """The matrix for n even nodes: the same for all steps."""
+    nodes, half = np.arange(float(n)), (degree - 1) // 2
+    spline = make_interp_spline(nodes, np.eye(n), k=degree)
+    knots = np.arange(-degree, n + degree, dtype=float)
     # the nodes and, near the ends, as many points between them determine the coefficients
-    points = [nodes[0] + (k + 0.5) * step for k in range(half)]
-    points += [nodes[-1] - (k + 0.5) * step for k in range(half)]
-    sites = np.sort(np.append(np.clip(nodes, knots[degree], knots[-degree - 1]), points))
+    points = [k + 0.5 for k in range(half)]
+    points += [n - 1.5 - k for k in range(half)]
+    sites = np.sort(np.append(nodes, points))
     collocation = BSpline.design_matrix(sites, knots, degree).toarray()
-    return Interpolation(knots, np.linalg.solve(collocation, spline(sites)))
+    return np.linalg.solve(collocation, spline(sites))
 
 
 @jax.tree_util.register_dataclass

@@ -56,7 +56,8 @@ def assemble(table: AtomTable, thresholds: str) -> dict[str, Any]:
     checks.one_of("thresholds", thresholds, THRESHOLDS)
     _check(table)
     labels, electrons, measured, which = _response_shells(table, thresholds)
-    model = jnp.stack([jnp.asarray(table.shells[i].threshold_keV, dtype=float) for i in which])
+    thresholds_keV = [table.shells[i].threshold_keV for i in which]
+    model = jnp.asarray(_namespace(*thresholds_keV).stack(thresholds_keV), dtype=float)
     line_splines, every = _line_splines(table.shells)
     shift = 0.0 if measured is None else np.asarray(measured) - _concrete(model)
     physical, all_lines = _line_lists(every, which, np.broadcast_to(shift, len(which)))
@@ -64,10 +65,10 @@ def assemble(table: AtomTable, thresholds: str) -> dict[str, Any]:
         "target": table.symbol,
         "Z": table.Z,
         "labels": labels,
-        "electrons": jnp.asarray(electrons),
-        "thresholds_keV": model if measured is None else jnp.asarray(measured),
+        "electrons": jnp.asarray(np.asarray(electrons)),
+        "thresholds_keV": model if measured is None else jnp.asarray(np.asarray(measured)),
         "model_thresholds_keV": model,
-        "widths_keV": jnp.asarray([float(table.shells[i].width_keV) for i in which]),
+        "widths_keV": jnp.asarray(np.asarray([float(table.shells[i].width_keV) for i in which])),
         **_continuum_splines(table.shells),
         "line_splines": line_splines,
         "physical_lines": physical,
@@ -204,7 +205,7 @@ def _line_splines(shells: tuple[ShellTable, ...]) -> tuple[LineSplines, list[dic
         _stack([row for table in parts for row in table]) if owner else jnp.zeros((0, 1))
         for parts in (densities, currents)
     )
-    return LineSplines(axis, jnp.asarray(owner, dtype=int), density, current), every
+    return LineSplines(axis, jnp.asarray(np.asarray(owner, dtype=int)), density, current), every
 
 
 def _numbers(lines: LineTable, first: int) -> dict[str, Any]:
@@ -278,5 +279,5 @@ def _stacked_axis(splines: list, low: list, high: list, degree: int, even: bool)
         np.append(s.knots, s.knots[-1] + 1.0 + np.arange(longest - len(s.knots))) for s in splines
     ]
     return SplineAxis(
-        jnp.asarray(np.stack(knots)), jnp.asarray(low), jnp.asarray(high), degree, even
+        *(jnp.asarray(np.asarray(part)) for part in (knots, low, high)), degree, even
     )
