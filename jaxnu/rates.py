@@ -86,9 +86,7 @@ def _electron_fraction(
     return flux.electron_fraction(E) if channel.name == "weak" else jnp.ones_like(E)
 
 
-def _in_batches(
-    function: Callable[..., Any], arguments: tuple[Array, ...], size: int
-) -> Any:
+def _in_batches(function: Callable[..., Any], arguments: tuple[Array, ...], size: int) -> Any:
     """`function` mapped over first axes, `size` at a time; a reverse pass evaluates it again.
 
     Padded to whole batches: a rest would be compiled a second time.

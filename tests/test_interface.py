@@ -59,7 +59,9 @@ CASES = {
         T_keV,
     ),
     "expected_counts": (
-        lambda x: jnp.sum(jaxnu.expected_counts(xenonnt(x), 1e-22, jaxnu.response("Xe", "stepping"))),
+        lambda x: jnp.sum(
+            jaxnu.expected_counts(xenonnt(x), 1e-22, jaxnu.response("Xe", "stepping"))
+        ),
         EXPOSURE,
     ),
     "limit": (lambda x: 1e11 * jaxnu.limit(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),

@@ -108,7 +108,6 @@ class SplineAxis:
         ]
         return first, _cox_de_boor(x, local, p, derivative)
 
-
     def locate(
         self, x: Float[Array, "*splines points"]
     ) -> tuple[Int[Array, "*splines points"], Float[Array, "*splines points"], Array]:

@@ -13,7 +13,7 @@ from jaxnu import checks
 from jaxnu.atom.configuration import Z_MAX
 from jaxnu.atom.table import AtomTable
 from jaxnu.constants import ELECTRON_MASS_keV
-from jaxnu.elements import element
+from jaxnu.elements import element, subshells
 from jaxnu.errors import InputError
 from jaxnu.numerics.splines import SplineAxis, spline_values, tensor_values
 from jaxnu.responses.base import Lines, Response
@@ -209,6 +209,7 @@ def central_field_atom(
     """
     from jaxnu.atom.table_store import atom_table
 
+    subshells(target)  # refuses what has none: there, only free electrons are left
     if element(target).Z > Z_MAX:
         raise InputError(
             f"target = {target!r} has Z = {element(target).Z}; allowed: Z ≤ {Z_MAX}, H to Cs, for "
