@@ -1,7 +1,7 @@
 """jaxnu: neutrino magnetic-moment scattering on atoms, spectra and limits, in JAX.
 
 import jaxnu
-xenon = jaxnu.response("Xe", model="stepping")
+xenon = jaxnu.response("Xe")
 jaxnu.cross_section(1.0, 400.0, xenon, mu=1e-11)            # cm²/keV per atom
 jaxnu.limit(jaxnu.load_experiment("xenonnt-sr0"), xenon)    # LimitResult
 """

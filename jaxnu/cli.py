@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -52,9 +53,9 @@ def _count(text: str) -> int:
 def _compile_quickly(words: Sequence[str]) -> None:
     """Ask XLA for little optimisation, before jax is imported, unless the user chose a level.
 
-    A command runs each program once: half the compile time buys a tenth of a second of run time.
-    The build of a table is the exception: level 0 saves a fifth of its compile time and nearly
-    doubles the rest; levels 1 to 3 are alike.
+    A command runs each program once: what level 1 saves in running, it loses in compiling. The
+    build of a table is the exception: level 0 saves a fifth of its compile time and nearly doubles
+    the rest; levels 1 to 3 are alike.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_optimization_level" not in flags:
@@ -162,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "rate", _run_rate, "signal rate dR/dT of an experiment's source and target",
         "Prints dR/dT in 1/(kg keV d), before the detector.\n\n"
-        "  jaxnu rate xenonnt-sr0 --mu 1e-11 --response free --response stepping --plot rate.png",
+        "  jaxnu rate xenonnt-sr0 --response central-field --response free --plot rate.png",
     )  # fmt: skip
     sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
     _response_argument(sub, several=True)
@@ -171,8 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "cross-section", _run_cross_section, "dsigma/dT on one atom, per shell",
         "Prints dsigma/dT in cm^2/keV per atom; the CSV has a column for every shell.\n\n"
-        "  jaxnu cross-section --target Ge --energy-keV 1000 --response stepping --response free "
-        "\\\n      --plot out.png --csv out.csv",
+        "  jaxnu cross-section --target Ge --energy-keV 1000 --response central-field \\\n"
+        "      --response stepping --plot out.png --csv out.csv",
     )  # fmt: skip
     sub.add_argument("--target", required=True, help="element symbol, such as Ge")
     sub.add_argument("--energy-keV", type=_number, required=True, help="neutrino energy")
@@ -229,15 +230,22 @@ def _exchange_argument(sub: argparse.ArgumentParser) -> None:
 
 
 def _response_argument(sub: argparse.ArgumentParser, several: bool) -> None:
-    text = "atomic model: stepping (default), central-field, free, hydrogenic, equivalent-photon"
+    text = (
+        "atomic model: central-field (default, H to Cs), stepping, free, hydrogenic, "
+        "equivalent-photon"
+    )
     if several:
         sub.add_argument("--response", action="append", metavar="MODEL", help=f"{text}; repeatable")
     else:
-        sub.add_argument("--response", default="stepping", metavar="MODEL", help=text)
+        sub.add_argument("--response", default="central-field", metavar="MODEL", help=text)
 
 
 def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None) -> None:
-    upper = "0.999 of the neutrino energy" if high is None else f"{high:g}"
+    upper = (
+        "0.999 of the neutrino energy, or the end of the atom's tables"
+        if high is None
+        else f"{high:g}"
+    )
     sub.add_argument("--mu", type=_number, default=1e-11, help="mu_nu in mu_B (default 1e-11)")
     sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
     sub.add_argument("--T-min-keV", type=_number, default=low, help=f"default {low:g}")
@@ -250,6 +258,7 @@ def _grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None
 def _run_limit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
     from jaxnu.inference import convergence, limit, sensitivity
+    from jaxnu.inference.limits import refined_model, statistic_threshold
     from jaxnu.plot import plot_limit
 
     with _step(f"reading {arguments.experiment}"):
@@ -263,11 +272,15 @@ def _run_limit(arguments: argparse.Namespace) -> None:
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
     }
-    find = limit if arguments.command == "limit" else sensitivity
-    with _step("signal, fit and derivatives (compiled on the first run)"):
-        result = find(experiment, atom, **options)
-    with _step("the same with doubled nodes in T, E and Q"):
-        change = convergence(result, experiment, atom)
+    statistic_threshold(**options)
+    find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
+    # two programs of about the same size, compiled side by side
+    with ThreadPoolExecutor(1) as beside:
+        refined = beside.submit(refined_model, experiment, atom, data)
+        with _step("signal, fit and derivatives (compiled on the first run)"):
+            result = find(experiment, atom, **options)
+        with _step("the same with doubled nodes in T, E and Q"):
+            change = convergence(result, experiment, atom, refined.result())
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with _step(f"writing {arguments.out / base}.json and .png"):
         plot_limit(result, arguments.out / f"{base}.png")
@@ -344,7 +357,7 @@ def _run_rate(arguments: argparse.Namespace) -> None:
     T = _grid(arguments, arguments.T_max_keV)
     _check_mu(arguments.mu)
     source, curves = experiment.parameters.source, {}
-    for model in arguments.response or ["stepping"]:
+    for model in arguments.response or ["central-field"]:
         atom = _response(experiment.target, model)
         with _step(f"rate, {model}"):
             value = rate(T, source, atom, arguments.mu**2, arguments.channel)
@@ -364,10 +377,15 @@ def _run_cross_section(arguments: argparse.Namespace) -> None:
     checks.number_range(
         "energy-keV", E, 0.0, 1e9, "keV", "give a neutrino energy above zero", open_low=True
     )
-    T = _grid(arguments, 0.999 * E if arguments.T_max_keV is None else arguments.T_max_keV)
+    atoms = {
+        model: _response(arguments.target, model)
+        for model in arguments.response or ["central-field"]
+    }
+    ends = [atom.T_max_keV for atom in atoms.values() if atom.T_max_keV is not None]
+    highest = min(0.999 * E, *(0.999 * float(end) for end in ends), 1e9)
+    T = _grid(arguments, highest if arguments.T_max_keV is None else arguments.T_max_keV)
     totals, columns = {}, {}
-    for model in arguments.response or ["stepping"]:
-        atom = _response(arguments.target, model)
+    for model, atom in atoms.items():
         with _step(f"cross section, {model}"):
             shells = np.asarray(
                 cross_section(

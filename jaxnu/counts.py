@@ -10,13 +10,14 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks
 from jaxnu.cross_sections.channels import Channel
+from jaxnu.cross_sections.differential import check_range
 from jaxnu.cross_sections.kinematics import transfer_end
 from jaxnu.detector import bin_nodes, energy_resolution, gaussian, mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
 from jaxnu.numerics.quadrature import panel_nodes
 from jaxnu.precision import require_x64
-from jaxnu.rates import map_line_rates, map_rate
+from jaxnu.rates import map_rates
 from jaxnu.responses.base import Response
 
 NUISANCES = ("background",)
@@ -48,11 +49,9 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
     numerics = experiment.numerics
     T, weight = panel_nodes(_transfer_edges(experiment, response), numerics.transfer_order)
     T, weight = T.ravel(), weight.ravel()
-    events = weight * map_rate(T, p.source, response, channel, numerics)
-    lines = response.lines().T_keV
-    if lines.shape[0]:
-        T = jnp.concatenate([T, lines])
-        events = jnp.concatenate([events, map_line_rates(p.source, response, channel, numerics)])
+    smooth, lines = map_rates(T, p.source, response, channel, numerics)
+    T = jnp.concatenate([T, response.lines().T_keV])
+    events = jnp.concatenate([weight * smooth, lines])
     nodes = bin_nodes(*_efficiency_curve(experiment), numerics.bin_order)
     width = energy_resolution(T, p.resolution_keV)
     smeared = gaussian(nodes.E_keV[..., None] - T, width) @ events
@@ -116,13 +115,15 @@ def expected_counts(
 
 
 def check_target(experiment: Experiment, response: Response) -> None:
-    """Refuse a response of another element than the experiment's target."""
-    checks.instance("response", response, Response, "response('Xe', model='stepping') gives one")
+    """Refuse a response of another element than the experiment's target, or one that ends below
+    its energies."""
+    checks.instance("response", response, Response, "response('Xe') gives one")
     if response.target != experiment.target:
         raise InputError(
             f"response is for {response.target!r}, but {experiment.name} has the target "
             f"{experiment.target!r}; give response({experiment.target!r}, {response.model!r})"
         )
+    check_range(experiment.transfer_edges_keV, response)
 
 
 def check_parameters(experiment: Experiment) -> None:

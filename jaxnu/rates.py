@@ -1,6 +1,8 @@
 """Flux × cross section: dR/dT per kilogram and day."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +13,15 @@ from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import (
     check_range,
-    line_cross_sections,
-    q_nodes,
+    edge_nodes,
+    q_edges,
     scalar_cross_section,
 )
 from jaxnu.cross_sections.kinematics import lowest_neutrino_energy
 from jaxnu.elements import element
+from jaxnu.flux.moments import Moments
 from jaxnu.flux.spectrum import Spectrum
+from jaxnu.numerics.quadrature import weights_below
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Response
 from jaxnu.settings import NUMERICS, Numerics
@@ -28,41 +32,51 @@ def targets_per_kg_day(response: Response) -> float:
     return 1e3 * AVOGADRO_per_mol / element(response.target).weight * SECONDS_PER_DAY
 
 
-def scalar_rate(
+def q_weights(
     T: Float[Array, ""],
-    flux: Spectrum,
-    response: Response,
+    moments: Moments,
+    width: Float[Array, ""],
     channel: Channel,
     numerics: Numerics,
-) -> Float[Array, ""]:
-    """∫φ(E) dσ/dT dE in 1/(s keV) per atom, per μ² for the magnetic channel.
+) -> tuple[Float[Array, "Q"], Float[Array, "Q"], Float[Array, "Q"]]:
+    """(Q, w_S, w_R) with ∫φ(E) dσ/dT dE = Σ w_S S(T,Q) + w_R R(T,Q), lines of the flux included.
 
-    The integrals over E and Q are exchanged: the atom is evaluated once on the Q nodes of a T,
-    ∫dE φ k(T,E,Q) from E = (T+Q)/2 on is done inside. Lines of the flux are added one by one.
+    The integrals over E and Q are exchanged: ∫dE φ k(T,E,Q) from E = (T+Q)/2 on is in the
+    weights. A line of the flux at E ends at Q = 2E − T, between nodes: `weights_below`.
     """
+    flux = moments.spectrum
+    energies = jnp.append(flux.lines_keV, flux.edges_keV[-1])
+    end = jnp.maximum(2.0 * jnp.max(energies) - T, 1.001 * T)
+    edges = q_edges(T, end, T, width, numerics)
+    Q, dQ2 = edge_nodes(edges, numerics)
+    K_S, K_R = channel.folded_kernels(T, Q, moments.above(0.5 * (T + Q)))
 
-    def fold(E_min: Array, Q: Array) -> tuple[Array, Array]:
-        E, weight = flux.nodes_above(E_min, numerics.energy_order)
+    def line(E: Array, strength: Array) -> tuple[Array, Array]:
+        last = 2.0 * jnp.log(jnp.maximum(2.0 * E - T, T))
+        part = strength * weights_below(edges, last, numerics.q_order).ravel() * Q**2
         k_S, k_R = channel.kernels(T, E, Q, _electron_fraction(flux, channel, E))
-        return jnp.sum(weight * k_S), jnp.sum(weight * k_R)
+        return part * k_S, part * k_R
 
+    l_S, l_R = jax.vmap(line)(flux.lines_keV, flux.line_flux)
+    return Q, dQ2 * K_S + jnp.sum(l_S, 0), dQ2 * K_R + jnp.sum(l_R, 0)
+
+
+def on_shell_rate(
+    T: Float[Array, ""], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
+) -> Float[Array, ""]:
+    """∫φ(E) dσ/dT dE of the terms on the Bethe ridge, in 1/(s keV) per atom."""
     E, weight = flux.nodes_above(lowest_neutrino_energy(T), numerics.energy_order)
-    Q, electrons = response.on_shell(T)
+    _, electrons = response.on_shell(T)
     at_rest = channel.on_shell(
         T, E, jnp.sqrt(2.0 * ELECTRON_MASS_keV * T), _electron_fraction(flux, channel, E)
     )
-    total = jnp.sum(electrons) * jnp.sum(weight * at_rest)
-    if response.has_continuum:
-        end = jnp.maximum(2.0 * flux.edges_keV[-1] - T, 1.001 * T)
-        Q, dQ2 = q_nodes(T, end, T, response.momentum_scale_keV, numerics)
-        K_S, K_R = jax.vmap(lambda q: fold(0.5 * (T + q), q))(Q)
-        total += dQ2 @ (K_S * response.longitudinal(T, Q) + K_R * response.transverse(T, Q))
 
     def line(E: Array, strength: Array) -> Array:
         fraction = _electron_fraction(flux, channel, E)
         return strength * jnp.sum(scalar_cross_section(T, E, fraction, response, channel, numerics))
 
-    return total + jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
+    lines = jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
+    return jnp.sum(electrons) * jnp.sum(weight * at_rest) + lines
 
 
 def _electron_fraction(
@@ -72,38 +86,50 @@ def _electron_fraction(
     return flux.electron_fraction(E) if channel.name == "weak" else jnp.ones_like(E)
 
 
+def _in_batches(function: Callable[..., Any], arguments: tuple[Array, ...], size: int) -> Any:
+    """`function` mapped over first axes, `size` at a time; a reverse pass evaluates it again.
+
+    Padded to whole batches: a rest would be compiled a second time.
+    """
+    number = arguments[0].shape[0]
+    size = max(1, min(size, number))
+    padding = -number % size
+    padded = [jnp.concatenate([a, jnp.repeat(a[-1:], padding, axis=0)]) for a in arguments]
+    one = jax.checkpoint(lambda each: function(*each))
+    values = jax.lax.map(one, tuple(padded), batch_size=size)
+    return jax.tree.map(lambda value: value[:number], values)
+
+
 @partial(jax.jit, static_argnames=("channel", "numerics"))
-def map_rate(
+def map_rates(
     T: Float[Array, "T"], flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
-) -> Float[Array, "T"]:
-    """scalar_rate over an array of T, in 1/(kg keV d), per μ² for the magnetic channel."""
+) -> tuple[Float[Array, "T"], Float[Array, "lines"]]:
+    """(dR/dT at T in 1/(kg keV d), rates of the bound–bound lines in 1/(kg d)), per μ² for the
+    magnetic channel."""
+    unit = targets_per_kg_day(response)
+    lines = response.lines().T_keV
+    if not response.has_continuum:  # then there are no lines either
+        rates = jax.vmap(lambda t: on_shell_rate(t, flux, response, channel, numerics))(T)
+        return unit * rates, jnp.zeros_like(lines)
+    moments, width = Moments.of(flux, numerics.energy_order), response.momentum_scale_keV
 
-    def one(t: Array) -> Array:
-        return scalar_rate(t, flux, response, channel, numerics)
+    def weights(t: Array) -> tuple[Array, Array, Array]:
+        return q_weights(t, moments, width, channel, numerics)
 
-    # a continuum has E nodes for every Q node of every T: a few T at a time bound the memory
-    if response.has_continuum:
-        batch = min(numerics.rate_batch, T.shape[0])
-        per_atom = jax.lax.map(jax.checkpoint(one), T, batch_size=batch)
-    else:
-        per_atom = jax.vmap(one)(T)
-    return per_atom * targets_per_kg_day(response)
+    def continuum(t: Array, Q: Array, w_S: Array, w_R: Array) -> Array:
+        S, R = response.both(t, Q)
+        return w_S @ S + w_R @ R
 
+    def line(n: Array, Q: Array, w_S: Array, w_R: Array) -> Array:
+        return w_S @ response.line_longitudinal(n, Q) + w_R @ response.line_transverse(n, Q)
 
-@partial(jax.jit, static_argnames=("channel", "numerics"))
-def map_line_rates(
-    flux: Spectrum, response: Response, channel: Channel, numerics: Numerics
-) -> Float[Array, "lines"]:
-    """Rates of the bound–bound lines in 1/(kg d), per μ² for the magnetic channel."""
-    E, weight = flux.nodes_above(flux.edges_keV[0], numerics.energy_order)
-    E = jnp.concatenate([E.ravel(), flux.lines_keV])
-    weight = jnp.concatenate([weight.ravel(), flux.line_flux])
-    sigma = jax.vmap(
-        lambda e: line_cross_sections(
-            e, _electron_fraction(flux, channel, e), response, channel, numerics
-        )
-    )(E)
-    return weight @ sigma * targets_per_kg_day(response)
+    size, number = numerics.rate_batch, T.shape[0]
+    folded = _in_batches(weights, (jnp.concatenate([T, lines]),), size)
+    smooth = _in_batches(continuum, (T, *(w[:number] for w in folded)), size)
+    if not lines.shape[0]:
+        return unit * smooth, lines
+    index = jnp.arange(lines.shape[0])
+    return unit * smooth, unit * _in_batches(line, (index, *(w[number:] for w in folded)), size)
 
 
 def rate(
@@ -144,5 +170,5 @@ def rate(
     T = jnp.asarray(T_keV, dtype=float)
     which = Channel(channel, antineutrino=flux.antineutrino)
     which.check(response)
-    value = map_rate(T.ravel(), flux, response, which, numerics).reshape(T.shape)
+    value = map_rates(T.ravel(), flux, response, which, numerics)[0].reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

@@ -15,7 +15,7 @@ class Numerics:
     energy_order: int = 8  # nodes in E per panel of a spectrum: 1e-6 of a rate
     transfer_order: int = 8  # nodes in T per panel: one panel is about two resolution widths
     bin_order: int = 6  # nodes in reconstructed energy per panel: a bin, cut at efficiency knots
-    rate_batch: int = 8  # values of T whose Q × E nodes are in memory at once, some 10 MB
+    rate_batch: int = 16  # values of T whose Q nodes are in memory at once, some 10 MB
     line_states: int = 60  # bound states kept in a Rydberg series; the rest is ~1/(2n²) of it
     fit_iterations: int = 200  # L-BFGS needs 5 to 30 for up to ten parameters
     fit_tolerance: float = 1e-5  # gradient in units of 1σ; a Newton step squares it

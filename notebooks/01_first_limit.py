@@ -107,10 +107,10 @@ agreement = max(
 print(f"largest difference between the two fits: {agreement:.1e} (x and β)")
 assert agreement < 1e-6
 
-for model in ("free", "stepping"):
+for model in ("free", "stepping", "central-field"):
     for convention in ("two-sided", "one-sided"):
         other = jaxnu.limit(experiment, jaxnu.response("Xe", model), convention=convention)
-        print(f"  {model:9} Δ = {other.delta:.3f}: μ < {other.limit_mu_B:.3g} μ_B")
+        print(f"  {model:13} Δ = {other.delta:.3f}: μ < {other.limit_mu_B:.3g} μ_B")
 
 # %% [markdown]
 # ## What would a lower threshold bring?

@@ -28,7 +28,7 @@ def xenon():
 
 @pytest.fixture(scope="module")
 def atom():
-    return response("Xe")
+    return response("Xe", "stepping")
 
 
 @pytest.fixture(scope="module")

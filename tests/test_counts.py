@@ -27,7 +27,7 @@ def xenon():
 
 @pytest.fixture(scope="module")
 def atoms():
-    return {"free": response("Xe", "free"), "stepping": response("Xe")}
+    return {"free": response("Xe", "free"), "stepping": response("Xe", "stepping")}
 
 
 def convolution(experiment, atom):

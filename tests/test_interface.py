@@ -41,6 +41,7 @@ TABLE_keV = [0.0, 100.0, 400.0]
 T_keV = [14.5, 20.0]
 EXPOSURE = [4.2e5, 3.9e5]
 SCALE = [1.0, 0.7]
+STEPPING = jaxnu.response("Xe", "stepping")
 # a scalar function of one number, and two numbers
 CASES = {
     "response": (
@@ -58,11 +59,13 @@ CASES = {
         T_keV,
     ),
     "expected_counts": (
-        lambda x: jnp.sum(jaxnu.expected_counts(xenonnt(x), 1e-22, jaxnu.response("Xe"))),
+        lambda x: jnp.sum(
+            jaxnu.expected_counts(xenonnt(x), 1e-22, jaxnu.response("Xe", "stepping"))
+        ),
         EXPOSURE,
     ),
-    "limit": (lambda x: 1e11 * jaxnu.limit(xenonnt(x)).limit_mu_B, EXPOSURE),
-    "sensitivity": (lambda x: 1e11 * jaxnu.sensitivity(xenonnt(x)).limit_mu_B, EXPOSURE),
+    "limit": (lambda x: 1e11 * jaxnu.limit(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),
+    "sensitivity": (lambda x: 1e11 * jaxnu.sensitivity(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),
     "flux.reactor": (lambda x: flux.reactor(3.0 * x, 13.9).total(), SCALE),
     "flux.solar": (lambda x: flux.solar(scale=x).total(), SCALE),
     "flux.line": (lambda x: flux.line(747.0, 1e9 * x).total(), SCALE),
@@ -131,7 +134,7 @@ def test_jit_and_gradient_of_a_limit(name, agree):
 
 @pytest.mark.slow
 def test_convergence_of_a_limit():
-    change = jaxnu.convergence(jaxnu.limit(EXPERIMENT), EXPERIMENT)
+    change = jaxnu.convergence(jaxnu.limit(EXPERIMENT, STEPPING), EXPERIMENT, STEPPING)
     print(f"XENONnT, nodes doubled: the limit changes by {change:.1e}")
     assert change < 1e-3
 

@@ -20,7 +20,7 @@ from jaxnu.constants import (
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.elements import elements, subshells
 from jaxnu.errors import InputError
-from jaxnu.rates import map_line_rates
+from jaxnu.rates import map_rates
 from jaxnu.settings import NUMERICS
 
 M = ELECTRON_MASS_keV
@@ -133,7 +133,7 @@ def test_exchanged_integrals_of_a_bound_electron(source, channel, agree):
 
 def test_rates_of_lines_are_their_cross_sections_folded(source, agree):
     atom = response("Ge", "hydrogenic")
-    got = np.asarray(map_line_rates(source, atom, Channel(), NUMERICS)) * MU2
+    got = np.asarray(map_rates(np.array([20.0]), source, atom, Channel(), NUMERICS)[1]) * MU2
     x, w = np.polynomial.legendre.leggauss(24)
     edges = np.array([10.5, 12.0, 14.0, 20.0, 40.0, 150.0, 400.0])
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
@@ -153,7 +153,7 @@ def test_way_stations_of_xenon(agree):
     sun = flux.solar(components=("pp", "7Be", "pep"))
     free = np.asarray(rate(STATIONS_keV, sun, response("Xe", "free"), MU2)) * PER_TONNE_YEAR
     agree("xenon, free electrons", free, FREE, 1e-3)
-    stepping = np.asarray(rate(STATIONS_keV, sun, response("Xe"), MU2)) * PER_TONNE_YEAR
+    stepping = np.asarray(rate(STATIONS_keV, sun, response("Xe", "stepping"), MU2)) * PER_TONNE_YEAR
     counted = np.array(
         [sum(s.electrons for s in subshells("Xe") if s.binding_keV <= T) for T in STATIONS_keV]
     )

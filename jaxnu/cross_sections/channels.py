@@ -7,8 +7,8 @@ from jaxtyping import Array, Float
 
 from jaxnu import checks
 from jaxnu.constants import ELECTRON_MASS_keV
-from jaxnu.cross_sections.magnetic import magnetic_kernels
-from jaxnu.cross_sections.weak import weak_free, weak_kernels
+from jaxnu.cross_sections.magnetic import magnetic_kernels, magnetic_series
+from jaxnu.cross_sections.weak import weak_free, weak_kernels, weak_series
 from jaxnu.errors import InputError
 from jaxnu.responses.base import Response
 
@@ -58,6 +58,25 @@ class Channel:
             k_S, k_R = magnetic_kernels(T, E, Q)
         else:
             k_S, k_R = weak_kernels(T, E, Q, electron_fraction, self.antineutrino)
+        return self._parts(k_S, k_R, Q)
+
+    def folded_kernels(
+        self,
+        T: Float[Array, ""],
+        Q: Float[Array, "Q"],
+        moments: Float[Array, "Q flavours powers"],
+    ) -> tuple[Float[Array, "Q"], Float[Array, "Q"]]:
+        """∫φ(E) (k_S, k_R) dE from the moments ∫φ E^-k dE above (T+Q)/2, all flavours and ν_e."""
+        if self.name == "magnetic":
+            k_S, k_R = (jnp.sum(k * moments[:, 0], -1) for k in magnetic_series(T, Q))
+        else:
+            series = weak_series(T, Q, self.antineutrino)
+            k_S, k_R = (jnp.sum(k * moments, (-2, -1)) for k in series)
+        return self._parts(k_S, k_R, Q)
+
+    def _parts(
+        self, k_S: Float[Array, "..."], k_R: Float[Array, "..."], Q: Float[Array, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         density = 0.0 if self.part == "transverse" else 1.0
         current = 0.0 if self.part == "longitudinal" else 1.0
         spin = current * (Q / (2.0 * ELECTRON_MASS_keV)) ** 2 if self.spin_current else 0.0

@@ -27,7 +27,8 @@ FLAVORS = {
     "antinu_mu": (0.0, True),
     "antinu_tau": (0.0, True),
 }
-BATCH = 8192  # (T, E) pairs evaluated at once: bounds memory to 8192 × Q nodes × shells
+# (T, E) pairs evaluated at once: bounds memory to shells, times Q nodes where there is a continuum
+BATCH, CONTINUUM_BATCH = 8192, 64
 
 
 def q_nodes(
@@ -38,8 +39,25 @@ def q_nodes(
     numerics: Numerics,
 ) -> tuple[Float[Array, "nodes"], Float[Array, "nodes"]]:
     """(Q, weight) with ∫ f dQ² ≈ Σ weight·f: composite Gauss–Legendre in ln Q²."""
+    return edge_nodes(q_edges(Q_low, Q_high, T, width, numerics), numerics)
+
+
+def q_edges(
+    Q_low: Float[Array, ""],
+    Q_high: Float[Array, ""],
+    T: Float[Array, ""],
+    width: Float[Array, ""],
+    numerics: Numerics,
+) -> Float[Array, "panels+1"]:
+    """Edges in ln Q² of the panels of `q_nodes`."""
     ridge = jnp.sqrt(2.0 * ELECTRON_MASS_keV * T)
-    edges = ridge_panel_edges(Q_low, Q_high, ridge, width, numerics.q_panels)
+    return ridge_panel_edges(Q_low, Q_high, ridge, width, numerics.q_panels)
+
+
+def edge_nodes(
+    edges: Float[Array, "panels+1"], numerics: Numerics
+) -> tuple[Float[Array, "nodes"], Float[Array, "nodes"]]:
+    """(Q, weight) on panels in ln Q²."""
     log_Q2, weight = panel_nodes(edges, numerics.q_order)
     Q = jnp.exp(0.5 * log_Q2.ravel())
     return Q, weight.ravel() * Q**2
@@ -66,8 +84,8 @@ def scalar_cross_section(
     if response.has_continuum:
         Q, dQ2 = q_nodes(T_in, 2.0 * E_in - T_in, T_in, response.momentum_scale_keV, numerics)
         k_S, k_R = channel.kernels(T_in, E_in, Q, electron_fraction)
-        smooth = (dQ2 * k_S) @ response.longitudinal(T_in, Q, by_shell=True)
-        smooth += (dQ2 * k_R) @ response.transverse(T_in, Q, by_shell=True)
+        S, R = response.both(T_in, Q, by_shell=True)
+        smooth = (dQ2 * k_S) @ S + (dQ2 * k_R) @ R
         value = jnp.where(inside, smooth, 0.0) + jnp.sum(value)  # the on-shell part is empty here
     return jnp.where(positive, value, jnp.nan)
 
@@ -105,7 +123,8 @@ def _map_cross_section(
         return shells if by_shell else jnp.sum(shells)
 
     # checkpoint: a reverse pass evaluates a batch again instead of keeping all residuals
-    return jax.lax.map(jax.checkpoint(one), (T, E), batch_size=min(BATCH, T.shape[0]))
+    batch = min(CONTINUUM_BATCH if response.has_continuum else BATCH, T.shape[0])
+    return jax.lax.map(jax.checkpoint(one), (T, E), batch_size=batch)
 
 
 @partial(jax.jit, static_argnames=("channel", "numerics"))

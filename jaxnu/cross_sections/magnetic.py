@@ -1,5 +1,6 @@
 """Magnetic-moment scattering: what multiplies S and R."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnu.constants import SIGMA0_cm2
@@ -17,3 +18,14 @@ def magnetic_kernels(
     P = 2.0 * E - T
     scale = SIGMA0_cm2 * (P / (2.0 * E * Q)) ** 2
     return scale * (1.0 - (T / Q) ** 2), scale * (1.0 - (Q / P) ** 2)
+
+
+def magnetic_series(
+    T: Float[Array, ""], Q: Float[Array, "Q"]
+) -> tuple[Float[Array, "Q powers"], Float[Array, "Q powers"]]:
+    """`magnetic_kernels` as coefficients of 1, 1/E, 1/E²: (P/2E)² = 1 − T/E + T²/4E²."""
+    scale = SIGMA0_cm2 / Q**2
+    even = jnp.stack(jnp.broadcast_arrays(1.0, -T, 0.25 * T**2, Q)[:3], axis=-1)
+    backward = jnp.stack([0.0 * Q, 0.0 * Q, 0.25 * Q**2], axis=-1)
+    k_S = (scale * (1.0 - (T / Q) ** 2))[:, None] * even
+    return k_S, scale[:, None] * (even - backward)

@@ -39,6 +39,32 @@ def weak_kernels(
     return scale * k_S, scale * v2 * (P**2 + Q**2) * (1.0 - (T / Q) ** 2)
 
 
+def weak_series(
+    T: Float[Array, ""], Q: Float[Array, "Q"], antineutrino: bool
+) -> tuple[Float[Array, "Q flavours powers"], Float[Array, "Q flavours powers"]]:
+    """`weak_kernels` as coefficients of 1, 1/E, 1/E² that multiply [1, electron fraction]."""
+    scale = _G2_cm2 / (8.0 * jnp.pi)
+    Q2, T2, zero, one = Q**2, T**2 + 0.0 * Q, 0.0 * Q, 1.0 + 0.0 * Q
+    transverse = (1.0 - T2 / Q2)[:, None]
+    P2 = jnp.stack([4.0 * one, -4.0 * T * one, T2], axis=-1)
+    P = jnp.stack([zero, 2.0 * one, -T * one], axis=-1)
+    recoil = jnp.stack([zero, zero, Q2], axis=-1)
+    energy = jnp.stack([zero, zero, 2.0 * T2], axis=-1)
+    v2, a2, va = (
+        jnp.stack([other, electron - other])[:, None]
+        for other, electron in zip(
+            _mean_couplings(jnp.zeros(()), antineutrino),
+            _mean_couplings(jnp.ones(()), antineutrino),
+            strict=True,
+        )
+    )
+    vector = (P2 - recoil) * transverse**2
+    axial = P2 + recoil - energy
+    mixed = P * (2.0 * Q2 / ELECTRON_MASS_keV)[:, None]
+    k_S = v2 * vector[:, None] + a2 * axial[:, None] + va * mixed[:, None]
+    return scale * k_S, scale * v2 * ((P2 + recoil) * transverse)[:, None]
+
+
 def weak_free(
     T: Float[Array, "..."],
     E: Float[Array, "..."],

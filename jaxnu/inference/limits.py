@@ -131,13 +131,6 @@ def limit(
         As an upper limit, asymptotically and far from the boundary μ² = 0, the two-sided Δ covers
         (1+CL)/2, 95% at CL = 90%, and the one-sided Δ covers CL.
     """
-    require_x64("limit")
-    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
-    if experiment.counts is None:
-        raise InputError(
-            f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
-            "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
-        )
     return _limit(experiment, response, confidence_level, convention, method, "observed")
 
 
@@ -176,7 +169,7 @@ def _limit(
     data: str,
 ) -> LimitResult:
     require_x64("limit")
-    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
+    _check_experiment(experiment, data)
     checks.one_of("method", method, METHODS)
     delta = statistic_threshold(confidence_level, convention)
     if response is None:
@@ -192,9 +185,7 @@ def _limit(
         value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
         derivatives = expected = None
     else:
-        model, moved = _model_and_tangents(
-            parameters, _directions(parameters), experiment, response, data
-        )
+        model, moved = _model_and_tangents(parameters, experiment, response, data)
         value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
@@ -228,6 +219,15 @@ def _limit(
         background=fit.best[1] * model.background,
         signal=value**2 / MU2_UNIT * model.signal,
     )
+
+
+def _check_experiment(experiment: Experiment, data: str) -> None:
+    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
+    if data == "observed" and experiment.counts is None:
+        raise InputError(
+            f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
+            "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
+        )
 
 
 class _Fit(NamedTuple):
@@ -270,19 +270,24 @@ def _mu_limit(
 # every set of nodes. A limit under jax.grad compiles its own.
 @partial(jax.jit, static_argnames=("data",))
 def _model_and_tangents(
-    parameters: Parameters,
-    directions: Parameters,
-    experiment: Experiment,
-    response: Response,
-    data: str,
+    parameters: Parameters, experiment: Experiment, response: Response, data: str
 ) -> tuple[BinnedModel, BinnedModel]:
-    """The likelihood, and its derivatives along `directions` (stacked on a first axis)."""
+    """The likelihood, and its derivatives by ln of DERIVATIVES (stacked on a first axis).
 
-    def along(direction: Parameters) -> tuple[BinnedModel, BinnedModel]:
-        build = partial(_binned_model, experiment=experiment, response=response, data=data)
-        return jax.jvp(build, (parameters,), (direction,))
+    A common factor of the fluxes is one of the signal, so no derivative passes through the atom.
+    """
 
-    return jax.vmap(along, out_axes=(None, 0))(directions)
+    def build(logs: Float[Array, "directions"]) -> BinnedModel:
+        factors = dict(zip(DERIVATIVES.values(), 1.0 + logs, strict=True))
+        flux = factors.pop("source")
+        moved = {name: getattr(parameters, name) * factor for name, factor in factors.items()}
+        model = _binned_model(dataclasses.replace(parameters, **moved), experiment, response, data)
+        return dataclasses.replace(model, signal=flux * model.signal)
+
+    def along(direction: Float[Array, "directions"]) -> tuple[BinnedModel, BinnedModel]:
+        return jax.jvp(build, (jnp.zeros(len(DERIVATIVES)),), (direction,))
+
+    return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(DERIVATIVES)))
 
 
 @partial(jax.jit, static_argnames=("numerics",))
@@ -301,40 +306,36 @@ def _fit_and_tangents(
 _fit = jax.jit(_mu_limit, static_argnames=("numerics",))
 
 
-def _directions(parameters: Parameters) -> Parameters:
-    """One direction for each of DERIVATIVES: the parameter itself, all others zero (Euler's sum).
-
-    The derivative along it is d/d ln of a common factor; of a source only the fluxes are scaled.
-    """
-    zero = jax.tree.map(np.zeros_like, jax.tree.map(np.asarray, parameters))
-    rows = []
-    for field in DERIVATIVES.values():
-        value = getattr(parameters, field)
-        if field == "source":
-            value = dataclasses.replace(
-                zero.source, density=value.density, line_flux=value.line_flux
-            )
-        rows.append(dataclasses.replace(zero, **{field: value}))
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows)
-
-
 def convergence(
-    result: LimitResult, experiment: Experiment, response: Response | None = None
+    result: LimitResult,
+    experiment: Experiment,
+    response: Response | None = None,
+    refined: BinnedModel | None = None,
 ) -> float:
     """Relative change of a limit when the nodes of its integrals over T, E, Q and bins are doubled.
 
     The source keeps its own nodes: how well those hold φ(E) is tested with the sources.
+    refined: from `refined_model`, if it is at hand.
     """
-    if response is None:
-        response = make_response(experiment.target)
-    parameters = experiment.parameters
-    model = _refined_model(parameters, experiment.refined(2), response, result.data)
+    model = refined_model(experiment, response, result.data) if refined is None else refined
     still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), model)
     value, _, _ = _fit_and_tangents(model, still, result.delta, experiment.numerics)
     return abs(float(value) / result.limit_mu_B - 1.0)
 
 
-_refined_model = jax.jit(_binned_model, static_argnames=("data",))
+def refined_model(
+    experiment: Experiment, response: Response | None = None, data: str = "observed"
+) -> BinnedModel:
+    """The likelihood with doubled nodes in T, E, Q and bins. Arguments as in `limit`."""
+    _check_experiment(experiment, data)
+    if response is None:
+        response = make_response(experiment.target)
+    check_target(experiment, response)
+    check_parameters(experiment)
+    return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
+
+
+_compiled_model = jax.jit(_binned_model, static_argnames=("data",))
 
 
 def _check_fit(experiment: Experiment, model: BinnedModel, fit: _Fit) -> None:

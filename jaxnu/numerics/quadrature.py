@@ -33,10 +33,18 @@ def panel_nodes(
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def legendre_values(x: Float[Array, "..."], order: int) -> Float[Array, "... order"]:
     """P_0(x) … P_{order−1}(x), by (l+1) P_{l+1} = (2l+1) x P_l − l P_{l−1}."""
-    values = [jnp.ones_like(x), x]
-    for l in range(1, order - 1):
-        values.append(((2 * l + 1) * x * values[l] - l * values[l - 1]) / (l + 1))
-    return jnp.stack(values[:order], axis=-1)
+    l = np.arange(1, order - 1)
+    # a loop: unrolled, it takes longer to compile than all that it is used for
+
+    def step(pair: tuple[Array, Array], factors: tuple) -> tuple[tuple[Array, Array], Array]:
+        before, last = pair
+        value = factors[0] * x * last - factors[1] * before
+        return (last, value), value
+
+    factors = (jnp.asarray((2 * l + 1) / (l + 1)), jnp.asarray(l / (l + 1)))
+    _, later = jax.lax.scan(step, (jnp.ones_like(x), x), factors)
+    values = jnp.concatenate([jnp.stack([jnp.ones_like(x), x]), later])
+    return jnp.moveaxis(values[:order], 0, -1)
 
 
 @legendre_values.defjvp
@@ -63,6 +71,25 @@ def _legendre_transform(order: int) -> np.ndarray:
 def legendre_coefficients(values: Float[Array, "panels order"]) -> Float[Array, "panels order"]:
     """Coefficients c_l of Σ c_l P_l through values at the Gauss–Legendre nodes of each panel."""
     return values @ _legendre_transform(values.shape[-1]).T
+
+
+def weights_below(
+    edges: Float[Array, "panels+1"], end: Float[Array, ""], order: int
+) -> Float[Array, "panels order"]:
+    """Weights with ∫_{edges[0]}^{end} f dx ≈ Σ w f(x) at the nodes of `panel_nodes`.
+
+    Panels below `end` have their own weights, panels above have none, and in the panel of `end`
+    the polynomial through the nodes is integrated up to it. f must be smooth beyond `end`.
+    Differentiable in `end`.
+    """
+    half = 0.5 * (edges[1:] - edges[:-1])
+    x = jnp.clip((end - 0.5 * (edges[1:] + edges[:-1])) / half, -1.0, 1.0)
+    values = legendre_values(x, order + 1)
+    l = np.arange(1, order)
+    # ∫_{-1}^x P_l = (P_{l+1} − P_{l−1})/(2l+1)
+    integrals = (values[:, 2:] - values[:, :-2]) / (2 * l + 1)
+    integrals = jnp.concatenate([(1.0 + x)[:, None], integrals], axis=-1)
+    return half[:, None] * (integrals @ _legendre_transform(order))
 
 
 def ridge_panel_edges(

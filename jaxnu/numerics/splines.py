@@ -6,7 +6,7 @@ Coefficients are linear in the interpolated values: c = M f, with a matrix M for
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -43,18 +43,26 @@ def interpolation(
     even=True: the same curve for nodes with equal steps, on knots that go on evenly beyond the
         ends; degree−1 coefficients more, but the basis is one polynomial in every interval.
     """
-    spline = make_interp_spline(nodes, np.eye(len(nodes)), k=degree)
     if not even:
+        spline = make_interp_spline(nodes, np.eye(len(nodes)), k=degree)
         return Interpolation(spline.t, spline.c)
-    n, half = len(nodes), (degree - 1) // 2
+    n = len(nodes)
     step = (nodes[-1] - nodes[0]) / (n - 1)
-    knots = nodes[0] + step * np.arange(-degree, n + degree)
+    return Interpolation(nodes[0] + step * np.arange(-degree, n + degree), _even_matrix(n, degree))
+
+
+@cache
+def _even_matrix(n: int, degree: int) -> Float[np.ndarray, "coefficients nodes"]:
+    """The matrix for n even nodes: the same for all steps."""
+    nodes, half = np.arange(float(n)), (degree - 1) // 2
+    spline = make_interp_spline(nodes, np.eye(n), k=degree)
+    knots = np.arange(-degree, n + degree, dtype=float)
     # the nodes and, near the ends, as many points between them determine the coefficients
-    points = [nodes[0] + (k + 0.5) * step for k in range(half)]
-    points += [nodes[-1] - (k + 0.5) * step for k in range(half)]
-    sites = np.sort(np.append(np.clip(nodes, knots[degree], knots[-degree - 1]), points))
+    points = [k + 0.5 for k in range(half)]
+    points += [n - 1.5 - k for k in range(half)]
+    sites = np.sort(np.append(nodes, points))
     collocation = BSpline.design_matrix(sites, knots, degree).toarray()
-    return Interpolation(knots, np.linalg.solve(collocation, spline(sites)))
+    return np.linalg.solve(collocation, spline(sites))
 
 
 @jax.tree_util.register_dataclass
@@ -88,13 +96,9 @@ class SplineAxis:
         """
         p = self.degree
         if self.even:
-            start = self.knots[..., p, None]
-            step = self.knots[..., p + 1, None] - start
-            last = jnp.round((self.high[..., None] - start) / step) - 1.0
-            s = (x - start) / step
-            interval = jnp.clip(jnp.floor(jax.lax.stop_gradient(s)), 0.0, last)
-            values = _cox_de_boor(s - interval, list(range(1 - p, p + 1)), p, derivative)
-            return interval.astype(jnp.int32), [v / step**derivative for v in values]
+            interval, s, step = self.locate(x)
+            values = _cox_de_boor(s, list(range(1 - p, p + 1)), p, derivative)
+            return interval, [v / step**derivative for v in values]
         inner = (self.knots > self.knots[..., p, None]) & (self.knots < self.high[..., None])
         first = jnp.sum(inner[..., None, :] & (self.knots[..., None, :] <= x[..., None]), axis=-1)
         knots = jnp.broadcast_to(self.knots, (*first.shape[:-1], self.knots.shape[-1]))
@@ -104,15 +108,26 @@ class SplineAxis:
         ]
         return first, _cox_de_boor(x, local, p, derivative)
 
+    def locate(
+        self, x: Float[Array, "*splines points"]
+    ) -> tuple[Int[Array, "*splines points"], Float[Array, "*splines points"], Array]:
+        """(interval, place in it from 0 to 1, step) of even knots."""
+        start = self.knots[..., self.degree, None]
+        step = self.knots[..., self.degree + 1, None] - start
+        last = jnp.round((self.high[..., None] - start) / step) - 1.0
+        s = (x - start) / step
+        interval = jnp.clip(jnp.floor(jax.lax.stop_gradient(s)), 0.0, last)
+        return interval.astype(jnp.int32), s - interval, step
+
 
 def _cox_de_boor(x: Array, t: list, degree: int, derivative: int) -> list[Array]:
     """Basis values in the interval t[degree−1] ≤ x < t[degree] from its 2·degree nearest knots."""
     if derivative > degree:
         return [jnp.zeros_like(x)] * (degree + 1)
-    values = [jnp.ones_like(x)]
+    values = [1.0 + 0.0 * x]
     for d in range(1, degree + 1):
         differentiate = d > degree - derivative
-        new, carry = [], jnp.zeros_like(x)
+        new, carry = [], 0.0 * x
         for j, value in enumerate(values):
             right, left = t[degree + j], t[degree + j - d]
             share = value * (1.0 / (right - left))
@@ -144,27 +159,33 @@ def _total(terms: Iterable[Array]) -> Array:
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def tensor_values(
     derivatives: tuple[int, int],
-    coefficients: Float[Array, "tables x y"],
+    coefficients: Float[Array, "tables x y *functions"],
     table: Int[Array, "rows"],
     axes: tuple[SplineAxis, SplineAxis],
     x: Float[Array, "rows x_points"],
     y: Float[Array, "rows points"],
-) -> Float[Array, "rows points"]:
+) -> Float[Array, "rows points *functions"]:
     """Values at (x, y), or a mixed derivative, of tensor splines Σ c_ij B_i(x) B_j(y).
 
     derivatives: orders in x and y. table: which spline each row takes; axes: those of the tables,
-    stacked. x: one point for a row, which contracts x first, or as many as y.
+    stacked. x: one point for a row, which contracts x first, or as many as y. Several functions
+    on the same knots share the basis.
     Derivatives in x and y are evaluated, not transposed: a reverse pass scatters nothing unless
     it is in the coefficients. Knots are fixed.
     """
     along_x, along_y = (axis[table] for axis in axes)
     i, b_x = along_x.basis(x, derivatives[0])
     j, b_y = along_y.basis(y, derivatives[1])
+    b_x, b_y = ([_with_axes(b, coefficients.ndim - 3) for b in basis] for basis in (b_x, b_y))
     at: Any = coefficients.at
     if x.shape[-1] == 1 and y.shape[-1] > 2 * len(b_y):
         lines = _total(
             b * at[table, i[:, 0] + k].get(mode="promise_in_bounds") for k, b in enumerate(b_x)
         )
+        if along_y.even:
+            # kept apart: each of the windows would contract x again
+            lines = jax.lax.optimization_barrier(lines)
+            return _piecewise(lines, along_y, y, derivatives[1])
         rows = jnp.arange(table.shape[0])[:, None]
         return _total(
             b * lines.at[rows, j + k].get(mode="promise_in_bounds") for k, b in enumerate(b_y)
@@ -178,9 +199,47 @@ def tensor_values(
     )  # fmt: skip
 
 
+def _piecewise(
+    lines: Float[Array, "rows y *functions"],
+    axis: SplineAxis,
+    y: Float[Array, "rows points"],
+    derivative: int,
+) -> Float[Array, "rows points *functions"]:
+    """Splines on even knots as a polynomial in every interval: one gather and Horner's scheme."""
+    p, count = axis.degree, lines.shape[1] - axis.degree
+    interval, s, step = axis.locate(y)
+    windows = jnp.stack([lines[:, k : k + count] for k in range(p + 1)])
+    pieces = jnp.einsum("kd,krj...->drj...", _interval_polynomials(p, derivative), windows)
+    pieces = jax.lax.optimization_barrier(pieces)
+    rows = jnp.arange(lines.shape[0])[:, None]
+    local = pieces.at[:, rows, interval].get(mode="promise_in_bounds")
+    local = jax.lax.optimization_barrier(local)
+    s, step = (_with_axes(a, lines.ndim - 2) for a in (s, step))
+    value = local[p]
+    for d in range(p - 1, -1, -1):
+        value = value * s + local[d]
+    return value / step**derivative
+
+
+@cache
+def _interval_polynomials(degree: int, derivative: int) -> Float[np.ndarray, "basis powers"]:
+    """The degree+1 B-splines on unit steps, or a derivative, as polynomials of x in [0, 1]."""
+    x = np.linspace(0.0, 1.0, degree + 1)
+    values = np.stack(_cox_de_boor(x, list(range(1 - degree, degree + 1)), degree, 0))
+    series = np.linalg.solve(np.vander(x, increasing=True), values.T).T
+    for _ in range(derivative):
+        series = np.pad(series[:, 1:] * np.arange(1.0, degree + 1.0), ((0, 0), (0, 1)))
+    return series
+
+
+def _with_axes(values: Array, number: int) -> Array:
+    return values.reshape(values.shape + (1,) * number)
+
+
 @partial(tensor_values.defjvp, symbolic_zeros=True)
 def _tensor_values_jvp(derivatives: tuple[int, int], primals: tuple, tangents: tuple) -> tuple:
-    _, table, axes, x, y = primals
+    coefficients, table, axes, x, y = primals
+    functions = coefficients.ndim - 3
     d_coefficients, _, _, dx, dy = tangents
     value = tensor_values(derivatives, *primals)
     tangent = jnp.zeros_like(value)
@@ -188,7 +247,7 @@ def _tensor_values_jvp(derivatives: tuple[int, int], primals: tuple, tangents: t
         tangent += tensor_values(derivatives, d_coefficients, table, axes, x, y)
     nx, ny = derivatives
     if not isinstance(dx, SymbolicZero):
-        tangent += dx * tensor_values((nx + 1, ny), *primals)
+        tangent += _with_axes(dx, functions) * tensor_values((nx + 1, ny), *primals)
     if not isinstance(dy, SymbolicZero):
-        tangent += dy * tensor_values((nx, ny + 1), *primals)
+        tangent += _with_axes(dy, functions) * tensor_values((nx, ny + 1), *primals)
     return value, tangent

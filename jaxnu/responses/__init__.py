@@ -16,13 +16,13 @@ from jaxnu.responses.on_shell import free_electrons, stepping
 from jaxnu.responses.sum_rules import f_sum, static_sum
 
 MODELS: dict[str, Callable[..., Response]] = {
+    "central-field": central_field_atom,
     "stepping": stepping,
     "free": free_electrons,
     "hydrogenic": hydrogenic_ion,
-    "central-field": central_field_atom,
     "equivalent-photon": frozen_photon,
 }
-DEFAULT_MODEL = "stepping"
+DEFAULT_MODEL = "central-field"
 TABLE_FILES = (".npz", ".txt")
 
 
@@ -32,9 +32,9 @@ def response(target: str | Path, model: str | None = None, **options: Any) -> Re
     target: element symbol, "Xe", or the path of a table of S and R: a pathlib.Path, or a string
         that ends in .npz or .txt (format: jaxnu.atom.table_files). A file is its own model
         "table" (option thresholds).
-    model: "stepping" (default), "free", "hydrogenic" (options electrons, last_n), "central-field"
-        (options source, thresholds, exchange, progress) or "equivalent-photon" (options variant,
-        photoabsorption); see each class for formula, validity and source.
+    model: "central-field" (default, H to Cs; options source, thresholds, exchange, progress),
+        "stepping", "free", "hydrogenic" (options electrons, last_n) or "equivalent-photon"
+        (options variant, photoabsorption); see each class for formula, validity and source.
     Returns a Response: a pytree with target, model, Z, shells and the methods longitudinal,
         transverse [1/keV per atom], on_shell, lines, line_longitudinal, line_transverse.
     Raises InputError for an unknown element, model or option, and for a bad file.

@@ -94,6 +94,12 @@ class Response:
         """Smooth part of R (convection current alone) in 1/keV per atom, zero below threshold."""
         return self._sum(jnp.zeros(self._shape(T_keV, Q_keV)), by_shell)
 
+    def both(
+        self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """(longitudinal, transverse); a model overrides it where they share work."""
+        return self.longitudinal(T_keV, Q_keV, by_shell), self.transverse(T_keV, Q_keV, by_shell)
+
     def on_shell(
         self, T_keV: Float[Array, "..."]
     ) -> tuple[Float[Array, "... terms"], Float[Array, "... terms"]]:

@@ -1,6 +1,5 @@
 """Responses of a real atom, electron by electron in a central field, from its tables."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxnu import checks
+from jaxnu.atom.configuration import Z_MAX
 from jaxnu.atom.table import AtomTable
 from jaxnu.constants import ELECTRON_MASS_keV
-from jaxnu.elements import element
+from jaxnu.elements import element, subshells
+from jaxnu.errors import InputError
 from jaxnu.numerics.splines import SplineAxis, spline_values, tensor_values
 from jaxnu.responses.base import Lines, Response
 from jaxnu.responses.table_splines import (
@@ -54,8 +55,7 @@ class CentralField(Response):
 
     model_thresholds_keV: Float[Array, "shells"]
     widths_keV: Float[Array, "shells"]
-    F: Float[Array, "tables kinetic momentum"]  # coefficients, per electron
-    G: Float[Array, "tables kinetic momentum"]
+    FG: Float[Array, "tables kinetic momentum 2"]  # coefficients of F and G, per electron
     kinetic: SplineAxis
     momentum: SplineAxis
     line_splines: LineSplines
@@ -93,29 +93,18 @@ class CentralField(Response):
     def longitudinal(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
     ) -> Float[Array, "..."]:
-        def density(F: Array, T: Array, _: Array, Q: Array, D: Array) -> Array:
-            return F * (3.0 * Q**2 + 2.0 * _M * T) * Q**2 / D**3
-
-        return self._continuum(self.F, density, T_keV, Q_keV, by_shell)
+        return self.both(T_keV, Q_keV, by_shell)[0]
 
     def transverse(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
     ) -> Float[Array, "..."]:
-        def current(G: Array, T: Array, shift: Array, Q: Array, D: Array) -> Array:
-            return G * 2.0 * T / _M / D**2 * ((T + shift) / T) ** 2
+        return self.both(T_keV, Q_keV, by_shell)[1]
 
-        return self._continuum(self.G, current, T_keV, Q_keV, by_shell)
-
-    def _continuum(
-        self,
-        coefficients: Array,
-        form: Callable[..., Array],
-        T_keV: Any,
-        Q_keV: Any,
-        by_shell: bool,
-    ) -> Float[Array, "..."]:
-        """form(F, T_model, T − T_model, Q, Q²(p_z² + p0²)) of every subshell: zero below threshold,
-        NaN beyond the table, with finite gradients."""
+    def both(
+        self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """S and R of every subshell with one evaluation of the basis: zero below threshold, NaN
+        beyond the table, with finite gradients."""
         shape = jnp.broadcast_shapes(jnp.shape(T_keV), jnp.shape(Q_keV))
         T, Q = jnp.asarray(T_keV, dtype=float), jnp.asarray(Q_keV, dtype=float)
         if T.ndim:  # pairs; with one T all its Q share a contraction over energy nodes
@@ -142,14 +131,19 @@ class CentralField(Response):
             u = jnp.log(jnp.broadcast_to(Q, D.shape))
         u = jnp.clip(u, momentum.low[:, None], momentum.high[:, None])
         values = tensor_values(
-            (0, 0), coefficients, jnp.asarray(table), (self.kinetic, self.momentum), x, u
+            (0, 0), self.FG, jnp.asarray(table), (self.kinetic, self.momentum), x, u
         )
-        values = form(jnp.maximum(values, 0.0), T_model, threshold - model, Q, D)
-        values = jnp.where(above, electrons * values, 0.0)
-        values = jnp.where(beyond, jnp.nan, values)
+        F, G = jnp.moveaxis(jnp.maximum(values, 0.0), -1, 0)
+        measured = 2.0 * (T_model + (threshold - model)) ** 2 / (_M * T_model)
+        density = F * (3.0 * Q**2 + 2.0 * _M * T_model) * Q**2 / D**3
+        S, R = (
+            jnp.where(beyond, jnp.nan, jnp.where(above, electrons * one, 0.0))
+            for one in (density, G * measured / D**2)
+        )
         if by_shell:
-            return values.T.reshape(*shape, len(self.table))
-        return jnp.sum(values, axis=0).reshape(shape)
+            shape = (*shape, len(self.table))
+            return S.T.reshape(shape), R.T.reshape(shape)
+        return jnp.sum(S, axis=0).reshape(shape), jnp.sum(R, axis=0).reshape(shape)
 
     def lines(self) -> Lines:
         """Upward excitations into empty states, or what `independent_particle` says."""
@@ -215,7 +209,12 @@ def central_field_atom(
     """
     from jaxnu.atom.table_store import atom_table
 
-    element(target)
+    subshells(target)  # refuses what has none: there, only free electrons are left
+    if element(target).Z > Z_MAX:
+        raise InputError(
+            f"target = {target!r} has Z = {element(target).Z}; allowed: Z ≤ {Z_MAX}, H to Cs, for "
+            "model='central-field'; use model='stepping'"
+        )
     checks.one_of("thresholds", thresholds, THRESHOLDS)
     table = atom_table(target, source=source, exchange=exchange, progress=progress)
     return CentralField.from_table(table, thresholds)

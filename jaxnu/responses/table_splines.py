@@ -56,7 +56,8 @@ def assemble(table: AtomTable, thresholds: str) -> dict[str, Any]:
     checks.one_of("thresholds", thresholds, THRESHOLDS)
     _check(table)
     labels, electrons, measured, which = _response_shells(table, thresholds)
-    model = jnp.stack([jnp.asarray(table.shells[i].threshold_keV, dtype=float) for i in which])
+    thresholds_keV = [table.shells[i].threshold_keV for i in which]
+    model = jnp.asarray(_namespace(*thresholds_keV).stack(thresholds_keV), dtype=float)
     line_splines, every = _line_splines(table.shells)
     shift = 0.0 if measured is None else np.asarray(measured) - _concrete(model)
     physical, all_lines = _line_lists(every, which, np.broadcast_to(shift, len(which)))
@@ -64,10 +65,10 @@ def assemble(table: AtomTable, thresholds: str) -> dict[str, Any]:
         "target": table.symbol,
         "Z": table.Z,
         "labels": labels,
-        "electrons": jnp.asarray(electrons),
-        "thresholds_keV": model if measured is None else jnp.asarray(measured),
+        "electrons": jnp.asarray(np.asarray(electrons)),
+        "thresholds_keV": model if measured is None else jnp.asarray(np.asarray(measured)),
         "model_thresholds_keV": model,
-        "widths_keV": jnp.asarray([float(table.shells[i].width_keV) for i in which]),
+        "widths_keV": jnp.asarray(np.asarray([float(table.shells[i].width_keV) for i in which])),
         **_continuum_splines(table.shells),
         "line_splines": line_splines,
         "physical_lines": physical,
@@ -115,7 +116,7 @@ def _response_shells(
         occupations = [float(shell.electrons) for shell in table.shells]
         return tuple(names), occupations, None, tuple(range(len(names)))
     xray = subshells(table.symbol)
-    orbitals = [xray_orbital(s.label) for s in xray]
+    orbitals = [s.orbital for s in xray]
     for shell in table.shells:
         share = sum(s.electrons for s, nl in zip(xray, orbitals, strict=True) if nl == shell.label)
         if not math.isclose(share, float(shell.electrons), rel_tol=1e-9):
@@ -133,11 +134,6 @@ def _response_shells(
     )
 
 
-def xray_orbital(label: str) -> str:
-    """ "2p" for L2 and L3, "3d" for M4 and M5."""
-    return f"{'KLMNOPQ'.index(label[0]) + 1}{'spdf'[int(label[1:] or 1) // 2]}"
-
-
 def _continuum_splines(
     shells: tuple[ShellTable, ...],
 ) -> dict[str, Any]:
@@ -151,21 +147,20 @@ def _continuum_splines(
     even = all(is_even(u) for u in us)
     in_x = [interpolation(x, KINETIC_DEGREE) for x in xs]
     in_u = [interpolation(u, MOMENTUM_DEGREE, even) for u in us]
-    F: list[Any] = []
-    G: list[Any] = []
-    for shell, along_x, along_u in zip(shells, in_x, in_u, strict=True):
-        for values, kept in zip(_scaled_values(shell), (F, G), strict=True):
-            kept.append(_einsum("ae,bq,eq->ab", along_x.matrix, along_u.matrix, values))
+    FG = [
+        _einsum("ae,bq,eqf->abf", along_x.matrix, along_u.matrix, _scaled_values(shell))
+        for shell, along_x, along_u in zip(shells, in_x, in_u, strict=True)
+    ]
     # below its first node a spline goes on by one step, if ε = 0 is not nearer
     starts = [max(0.0, 2.0 * x[0] - x[1]) for x in xs]
     kinetic = _stacked_axis(in_x, starts, [x[-1] for x in xs], KINETIC_DEGREE, False)
     ends = [u[0] for u in us], [u[-1] for u in us]
     momentum = _stacked_axis(in_u, *ends, MOMENTUM_DEGREE, even)
-    return {"F": _stack(F), "G": _stack(G), "kinetic": kinetic, "momentum": momentum}
+    return {"FG": _stack(FG), "kinetic": kinetic, "momentum": momentum}
 
 
-def _scaled_values(shell: ShellTable) -> tuple[Any, Any]:
-    """F and G at the nodes, per electron."""
+def _scaled_values(shell: ShellTable) -> Any:
+    """F and G at the nodes, per electron, on a last axis."""
     xp = _namespace(shell.threshold_keV, shell.S, shell.R)
     T = (np.asarray(shell.kinetic_keV, float) + shell.threshold_keV)[:, None]
     nodes = np.asarray(shell.momentum_keV, float)
@@ -177,7 +172,8 @@ def _scaled_values(shell: ShellTable) -> tuple[Any, Any]:
         Q = xp.where(p > 0.0, 2.0 * _M * T / (root + np.abs(p)), root + np.abs(p))
     D = Q**2 * (p**2 + shell.width_keV**2)
     F = shell.S * D**3 / (Q**2 * (3.0 * Q**2 + 2.0 * _M * T)) / shell.electrons
-    return F, shell.R * D**2 * _M / (2.0 * T) / shell.electrons
+    G = shell.R * D**2 * _M / (2.0 * T) / shell.electrons
+    return _namespace(F, G).stack([F, G], axis=-1)
 
 
 def _line_splines(shells: tuple[ShellTable, ...]) -> tuple[LineSplines, list[dict[str, Any]]]:
@@ -209,7 +205,7 @@ def _line_splines(shells: tuple[ShellTable, ...]) -> tuple[LineSplines, list[dic
         _stack([row for table in parts for row in table]) if owner else jnp.zeros((0, 1))
         for parts in (densities, currents)
     )
-    return LineSplines(axis, jnp.asarray(owner, dtype=int), density, current), every
+    return LineSplines(axis, jnp.asarray(np.asarray(owner, dtype=int)), density, current), every
 
 
 def _numbers(lines: LineTable, first: int) -> dict[str, Any]:
@@ -282,6 +278,5 @@ def _stacked_axis(splines: list, low: list, high: list, degree: int, even: bool)
     knots = [
         np.append(s.knots, s.knots[-1] + 1.0 + np.arange(longest - len(s.knots))) for s in splines
     ]
-    return SplineAxis(
-        jnp.asarray(np.stack(knots)), jnp.asarray(low), jnp.asarray(high), degree, even
-    )
+    nodes, first, last = (jnp.asarray(np.asarray(part)) for part in (knots, low, high))
+    return SplineAxis(nodes, first, last, degree, even)

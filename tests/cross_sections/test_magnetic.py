@@ -51,7 +51,7 @@ def test_free_parts_are_their_closed_forms(free, agree):
 
 
 def test_stepping_counts_each_shell_from_its_threshold_on(agree):
-    atom = response("Xe")
+    atom = response("Xe", "stepping")
     T, E = np.array([0.5, 0.938, 0.945, 5.0, 34.0, 34.6]), 400.0
     got = cross_section(T, E, atom, MU, by_shell=True)
     open_shell = np.asarray(atom.thresholds_keV) <= T[:, None]

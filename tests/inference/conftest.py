@@ -62,7 +62,7 @@ def xenonnt():
 
 @pytest.fixture(scope="session")
 def stepping():
-    return response("Xe")
+    return response("Xe", "stepping")
 
 
 @pytest.fixture(scope="session")

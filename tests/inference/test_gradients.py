@@ -44,7 +44,7 @@ def experiments(xenonnt):
 
 @pytest.fixture(scope="module")
 def atoms(stepping):
-    return {"observed": stepping, "Asimov": response("Ge")}
+    return {"observed": stepping, "Asimov": response("Ge", "stepping")}
 
 
 @pytest.fixture(scope="module")

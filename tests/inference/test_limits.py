@@ -118,12 +118,8 @@ def test_limit_rises_with_the_confidence_level(xenonnt, stepping, observed):
     assert limits[0] < observed.limit_mu_B < limits[1] < limits[2]
 
 
-def test_default_response_is_stepping(xenonnt, observed):
-    assert limit(xenonnt).limit_mu_B == observed.limit_mu_B
-
-
 def test_gemma_forecast(agree):
-    result = sensitivity(load_experiment("gemma"))
+    result = sensitivity(load_experiment("gemma"), response("Ge", "stepping"))
     print(result.summary())
     # reactor-on spectrum with a floating flat background, an independent calculation
     agree("GEMMA, expected limit in 1e-11 μ_B", result.limit_mu_B * 1e11, 3.6, 0.05)
@@ -171,7 +167,7 @@ def test_arguments_are_checked(xenonnt, stepping):
     with pytest.raises(InputError, match="gemma has no counts"):
         limit(load_experiment("gemma"))
     with pytest.raises(InputError, match="response is for 'Ge'"):
-        limit(xenonnt, response("Ge"))
+        limit(xenonnt, response("Ge", "stepping"))
 
 
 def test_what_moves_with_the_threshold(xenonnt, stepping):

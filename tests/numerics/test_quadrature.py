@@ -12,6 +12,7 @@ from jaxnu.numerics.quadrature import (
     legendre_values,
     panel_nodes,
     ridge_panel_edges,
+    weights_below,
 )
 
 nodes = jax.jit(panel_nodes, static_argnums=1)
@@ -117,3 +118,21 @@ def test_a_narrow_ridge_is_integrated():
     )  # fmt: skip
     print(f"narrow ridge: {ours:.12g}, adaptive {exact:.12g}, error {ours / exact - 1:.1e}")
     assert abs(ours / exact - 1.0) < 1e-9
+
+
+def test_weights_below_an_end(agree):
+    """∫ of x² e^-x from 0.3 up to any end, inside, at and beyond the panels."""
+    edges = jnp.array([0.3, 0.7, 1.5, 4.0])
+    x, _ = panel_nodes(edges, 12)
+    f = x**2 * jnp.exp(-x)
+
+    def below(end):
+        return jnp.sum(weights_below(edges, end, 12) * f)
+
+    def primitive(t):
+        return -np.exp(-t) * (t**2 + 2.0 * t + 2.0)
+
+    for end in (0.1, 0.3, 0.31, 0.7, 1.2, 3.9, 4.0, 9.0):
+        exact = primitive(np.clip(end, 0.3, 4.0)) - primitive(0.3)
+        agree(f"end {end}", below(end), exact, 1e-12, scale=1.0)
+    agree("slope", jax.grad(below)(1.2), 1.2**2 * np.exp(-1.2), 1e-9)

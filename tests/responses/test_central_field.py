@@ -158,10 +158,10 @@ def test_zero_below_threshold(hydrogen):
     T = I * np.array([1e-3, 0.5, 1.0 - 1e-9])
     assert np.all(np.asarray(parts(hydrogen, T, np.array([0.1, 3.0, 50.0]))) == 0.0)
 
-    def total(thresholds, F, T, Q):
-        return jnp.sum(parts(replace(hydrogen, thresholds_keV=thresholds, F=F, G=F), T, Q))
+    def total(thresholds, FG, T, Q):
+        return jnp.sum(parts(replace(hydrogen, thresholds_keV=thresholds, FG=FG), T, Q))
 
-    arguments = hydrogen.thresholds_keV, hydrogen.F, 0.5 * I, 3.0
+    arguments = hydrogen.thresholds_keV, hydrogen.FG, 0.5 * I, 3.0
     for slope in jax.jit(jax.grad(total, (0, 1, 2, 3)))(*arguments):
         assert np.all(np.asarray(slope) == 0.0)
 
@@ -236,7 +236,7 @@ def test_every_leaf_has_a_finite_gradient(measured):
         return jnp.sum(parts(atom, 40.0, Q)) + jnp.sum(lines) + jnp.sum(atom.lines().T_keV)
 
     gradient = jax.jit(jax.grad(total, allow_int=True))(measured)
-    for name in ("electrons", "thresholds_keV", "model_thresholds_keV", "widths_keV", "F", "G"):
+    for name in ("electrons", "thresholds_keV", "model_thresholds_keV", "widths_keV", "FG"):
         value = np.asarray(getattr(gradient, name))
         assert np.all(np.isfinite(value)) and np.any(value != 0.0), name
 

@@ -59,7 +59,7 @@ def test_atomic_weights_are_xraydbs():
 
 
 def test_stepping_counts_the_electrons_bound_by_less_than_T():
-    atom = response("Xe")
+    atom = response("Xe", "stepping")
     for T in (0.01, 0.0121, 0.5, 1.0, 4.786, 5.0, 34.561, 40.0):
         expected = sum(s.electrons for s in subshells("Xe") if s.binding_keV <= T)
         Q, weight = atom.on_shell(T)

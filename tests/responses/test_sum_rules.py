@@ -97,7 +97,7 @@ def test_physical_sum_has_the_measured_thresholds(known, agree):
 
 
 def test_electrons_at_rest_count_where_their_ridge_is_above_threshold():
-    atom = response("Ge")
+    atom = response("Ge", "stepping")
     np.testing.assert_array_equal(f_sum(atom, 200.0), atom.electrons)
     below = np.asarray(atom.thresholds_keV) > 1.0
     Q = np.sqrt(2.0 * ELECTRON_MASS_keV)
