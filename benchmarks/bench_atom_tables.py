@@ -10,7 +10,7 @@ unless measured thresholds are named.
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import spherical_jn
 
+from jaxnu.atom.continuum import shell_edge
 from jaxnu.atom.field import AtomicField, self_consistent_field
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.atom.subshells import (
@@ -28,13 +29,13 @@ from jaxnu.atom.subshells import (
     refined_for,
     subshell_index,
 )
-from jaxnu.atom.table import AtomTable, ShellTable
+from jaxnu.atom.table import ShellTable
 from jaxnu.atom.table_store import atom_table
 from jaxnu.constants import (
+    FINE_STRUCTURE,
     ATOMIC_MOMENTUM_keV,
     AVOGADRO_per_mol,
     ELECTRON_MASS_keV,
-    FINE_STRUCTURE,
     HARTREE_eV,
 )
 from jaxnu.elements import subshells
@@ -111,7 +112,8 @@ def reference_knobs(
     atom: AtomicField, label: str, ratio: float, finer: bool = True
 ) -> tuple[AtomNumerics, int]:
     """Knobs and l′_max of a direct evaluation up to T/I = ratio; finer: every one doubled."""
-    I = -float(atom.bound.energy[subshell_index(atom, label)])
+    index = subshell_index(atom, label)
+    I = -float(atom.bound.energy[index])
     knobs = replace(ATOM_NUMERICS, kappa_nodes=1024, kappa_min=0.02, kappa_max=2400.0)
     l_max = next((c.l_max for c in knobs.ratio_classes if ratio <= c.ratio), 0)
     l_max = l_max or math.ceil(17.0 * math.sqrt(ratio) + 20.0)
@@ -123,7 +125,8 @@ def reference_knobs(
             knobs, scatter_step=0.01, outer_steps=128, shell_edge=1e-8, kappa_nodes=2048,
             scatter_first=3e-6,
         )  # fmt: skip
-    return refined_for(atom, label, ratio * I, 1.0, knobs), l_max
+    Q_max = knobs.kappa_max / float(shell_edge(atom.mesh, atom.bound.P[index][None], knobs))
+    return refined_for(atom, label, ratio * I, Q_max, knobs), l_max
 
 
 def direct_integrals(
@@ -305,3 +308,148 @@ def photoabsorption_ratios(
     edges = np.array([s.binding_keV for s in subshells(symbol)])
     away = (np.abs(T_keV[:, None] / edges - 1.0) > 0.05).all(axis=1)
     return ours / elam, ours / chantler, away
+
+
+# ---- the page ------------------------------------------------------------------------------------
+
+
+def as_rows(header: str, rows: Iterable[Iterable[object]]) -> None:
+    print(f"| {header} |")
+    print("|" + "---|" * (header.count("|") + 1))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+    print()
+
+
+def percent(values: Float[np.ndarray, "n"], digits: int = 3) -> str:
+    return " ".join(f"{100.0 * v:.{digits}f}" for v in np.ravel(values))
+
+
+def print_direct(symbols: Sequence[str]) -> None:
+    print("### Table against direct evaluation, 200 random points, T/I < 100\n")
+    rows = []
+    for symbol in symbols:
+        points = off_node_points(symbol)
+        is_s = np.char.endswith(points.label.astype(str), "s")
+        worst = [
+            f"{np.abs(getattr(points[which], name)).max():.1e}" if which.any() else "–"
+            for name in "SR"
+            for which in (is_s, ~is_s)
+        ]
+        medians = (f"{np.median(np.abs(getattr(points, name))):.1e}" for name in "SR")
+        rows.append((symbol, points.S.size, *worst, *medians))
+    as_rows("element | points | S, s | S, p d | R, s | R, p d | median S | median R", rows)
+
+
+def print_sums(symbols: Sequence[str]) -> None:
+    print("### Sums at Q = 1, 10, 100 keV [%]: f-sum over Z − 1, ∑S over its closed form − 1\n")
+    rows = []
+    Q = np.array([1.0, 10.0, 100.0])
+    for symbol in symbols:
+        atom = CentralField.from_table(table(symbol), "model")
+        energy = np.asarray(f_sum(atom, Q)).sum(1) / table(symbol).Z - 1.0
+        inelastic = np.array([inelastic_electrons(symbol, q).sum() for q in Q])
+        static = np.asarray(static_sum(atom, Q)).sum(1) / inelastic - 1.0
+        rows.append((symbol, percent(energy), percent(static)))
+    as_rows("element | f-sum | static sum", rows)
+
+
+def print_gauge(symbols: Sequence[str]) -> None:
+    print("### Gauge, R(T,Q→0)/(T² S/Q²) − 1, threshold to 50 keV\n")
+    rows = []
+    for symbol in symbols:
+        atom = CentralField.from_table(table(symbol), "model")
+        T = np.geomspace(1.0005 * float(np.asarray(atom.thresholds_keV).min()), 50.0, 300)
+        whole, shells = gauge_error(symbol, T)
+        worst = [
+            f"{label} {np.nanmax(np.abs(e)):.1e} at {T[np.nanargmax(np.abs(e))]:.3g} keV"
+            for label, e in zip(atom.labels, shells.T, strict=True)
+            if np.nanmax(np.abs(e)) > 1e-2
+        ]
+        at = int(np.argmax(np.abs(whole)))
+        rows.append((symbol, f"{abs(whole[at]):.1e} at {T[at]:.3g} keV", ", ".join(worst) or "–"))
+    as_rows("element | atom, worst | subshells beyond 1%", rows)
+
+
+def print_photoabsorption(symbols: Sequence[str]) -> None:
+    print("### σ_γ over Elam's / Chantler's, measured thresholds; * within 5% of an edge\n")
+    T = np.array([0.03, 0.1, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 7.0, 10.0, 20.0, 50.0])
+    rows = []
+    for symbol in symbols:
+        elam, chantler, away = photoabsorption_ratios(symbol, T)
+        cells = [
+            f"{a:.3f}/{b:.3f}{'' if free else '*'}"
+            for a, b, free in zip(elam, chantler, away, strict=True)
+        ]
+        rows.append((symbol, *cells))
+    as_rows(" | ".join(["element", *(f"{t:g} keV" for t in T)]), rows)
+
+
+def print_convergence(symbols: Sequence[str]) -> None:
+    print("### Integrals, table between its nodes over direct with everything doubled − 1\n")
+    rows = []
+    for symbol in symbols:
+        for shell in table(symbol).shells:
+            for high, worst in convergence(symbol, shell.label):
+                cells = (f"{w:.1e}" for w in worst)
+                rows.append((f"{symbol} {shell.label}", f"{high:.4g}", *cells))
+    as_rows("subshell | T/I up to | T∫S dQ²/Q² | ∫S dQ²/2m | T∫R dQ²/Q²", rows)
+
+
+def print_switch(symbols: Sequence[str]) -> None:
+    print("### Which form serves: multipoles up to T, from there impulse form with last residual\n")
+    rows = []
+    for symbol in symbols:
+        for shell in table(symbol).shells:
+            T = shell.kinetic_keV + shell.threshold_keV
+            last = T[SWITCH * shell.threshold_keV >= T][-1]
+            response = response_of(symbol, shell.label)
+            bare = np.asarray(momentum_integrals(response, np.array([last])))[0, :2] - 1.0
+            form = "all" if last == T[-1] else f"{last:.4g} keV"
+            rows.append((f"{symbol} {shell.label}", form, *(f"{b:.1e}" for b in bare)))
+    as_rows("subshell | multipoles to T | T∫S dQ²/Q² − 1 there | ∫S dQ²/2m − 1", rows)
+
+
+def print_beyond(symbols: Sequence[str]) -> None:
+    print("### Beyond the switch, against as many multipoles as it takes\n")
+    chosen = (("He", "1s"), ("Ge", "3d"), ("Xe", "3d"), ("Xe", "5p"))
+    rows = []
+    for symbol, label in (c for c in chosen if c[0] in symbols):
+        I = shell_of(symbol, label).threshold_keV
+        for ratio in (120.0, 200.0, 300.0):
+            if ratio * I > 99.0:
+                continue
+            energy = np.array([(ratio - 1.0) * I])
+            ours = np.asarray(momentum_integrals(response_of(symbol, label), energy + I))[0]
+            error = ours / direct_integrals(symbol, label, energy, False)[0] - 1.0
+            _, over_ridge, S, _ = beyond_the_switch(symbol, label, ratio)
+            cells = [*error, np.abs(S * over_ridge).max()]
+            rows.append((f"{symbol} {label}", f"{ratio:g}", *(f"{c:.1e}" for c in cells)))
+    as_rows("subshell | T/I | T∫S dQ²/Q² | ∫S dQ²/2m | T∫R dQ²/Q² | S, of the ridge", rows)
+
+
+SECTIONS: dict[str, Callable[[Sequence[str]], None]] = {
+    "direct": print_direct,
+    "sums": print_sums,
+    "gauge": print_gauge,
+    "photoabsorption": print_photoabsorption,
+    "switch": print_switch,
+    "beyond": print_beyond,
+    "convergence": print_convergence,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("sections", nargs="*", help=", ".join(SECTIONS))
+    parser.add_argument("--elements", nargs="+", choices=ELEMENTS, default=ELEMENTS)
+    options = parser.parse_args()
+    unknown = [name for name in options.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"section {unknown[0]!r} is unknown; allowed: {', '.join(SECTIONS)}")
+    for name in options.sections or SECTIONS:
+        SECTIONS[name](options.elements)
+
+
+if __name__ == "__main__":
+    main()

