@@ -278,4 +278,5 @@ def _stacked_axis(splines: list, low: list, high: list, degree: int, even: bool)
     knots = [
         np.append(s.knots, s.knots[-1] + 1.0 + np.arange(longest - len(s.knots))) for s in splines
     ]
-    return SplineAxis(*(jnp.asarray(np.asarray(part)) for part in (knots, low, high)), degree, even)
+    ends = jnp.asarray(np.asarray(low)), jnp.asarray(np.asarray(high))
+    return SplineAxis(jnp.asarray(np.stack(knots)), *ends, degree, even)
