@@ -42,7 +42,6 @@ from jaxnu.elements import subshells
 from jaxnu.numerics.quadrature import panel_nodes
 from jaxnu.responses.central_field import CentralField
 from jaxnu.responses.sum_rules import f_sum, static_sum
-from jaxnu.responses.table_splines import xray_orbital
 
 ELEMENTS = ("He", "Ne", "Na", "Ar", "Si", "Ge", "Kr", "I", "Xe", "Cs")
 SWITCH = ATOM_NUMERICS.ratio_classes[-1].ratio  # T/I where multipoles end
@@ -63,11 +62,6 @@ def response_of(symbol: str, label: str) -> CentralField:
     return CentralField.from_table(
         replace(table(symbol), shells=(shell_of(symbol, label),)), "model"
     )
-
-
-def orbital_of(label: str) -> str:
-    """ "2p" for L2 and L3."""
-    return xray_orbital(label)
 
 
 def momentum_transfer(p_z, T):

@@ -89,6 +89,7 @@ def cross_sections(small: bool) -> list[dict[str, Any]]:
     many, few = (10_000, 1_000) if small else (1_000_000, 20_000)
     for model, target, number in (
         ("free", "Xe", many), ("stepping", "Xe", many), ("hydrogenic", "Ge", few),
+        ("central-field", "Xe", few),
     ):  # fmt: skip
         atom = jaxnu.response(target, model)
         T, E = pairs(number, target, 14.0 if model == "hydrogenic" else 0.02)
@@ -99,7 +100,7 @@ def cross_sections(small: bool) -> list[dict[str, Any]]:
         def gradient(T, E, value=value):
             return jax.value_and_grad(lambda T, E: jnp.sum(value(T, E)), argnums=(0, 1))(T, E)
 
-        if model == "hydrogenic":
+        if model in ("hydrogenic", "central-field"):
             finer = jaxnu.cross_section(
                 T[:200], E[:200], atom, MU, numerics=jaxnu.Numerics().refined(2)
             )

@@ -131,7 +131,7 @@ def check_parameters(experiment: Experiment) -> None:
     p = experiment.parameters
     if checks.is_traced(experiment):
         return
-    top = float(p.bin_edges_keV[-1])
+    top = float(np.asarray(p.bin_edges_keV)[-1])
     checks.increasing("bin_edges_keV", p.bin_edges_keV, "keV")
     checks.number_range("bin_edges_keV", p.bin_edges_keV, 0.0, 1e6, "keV", "energies are positive")
     checks.increasing("efficiency_offset_keV", p.efficiency_offset_keV, "keV")

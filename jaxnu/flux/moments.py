@@ -10,7 +10,6 @@ from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.quadrature import legendre_coefficients, legendre_values, panel_nodes
 
 POWERS = 3  # 1, 1/E, 1/E²: kernels are polynomials in 1/E of degree two
-FINER = 2  # degrees of the integrals beyond those of φ and of the quadrature
 
 
 class Moments(NamedTuple):
@@ -26,7 +25,8 @@ class Moments(NamedTuple):
     def of(cls, spectrum: Spectrum, order: int) -> "Moments":
         """With `order` Gauss–Legendre nodes from each end point, as in `Spectrum.nodes_above`."""
         low, high = spectrum.edges_keV[:-1], spectrum.edges_keV[1:]
-        degrees = max(order, spectrum.density.shape[-1]) + FINER
+        # what the quadrature holds, and the integral of φ itself exactly
+        degrees = max(2 * order, spectrum.density.shape[-1] + 1)
         start, _ = panel_nodes(spectrum.edges_keV, degrees)
         unit_nodes, unit_weights = panel_nodes(jnp.array([0.0, 1.0]), order)
         # from the nodes of the series, and on the last row from the lower edge, to the upper edge

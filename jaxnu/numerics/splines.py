@@ -120,7 +120,7 @@ class SplineAxis:
         return interval.astype(jnp.int32), s - interval, step
 
 
-def _cox_de_boor(x: Array, t: list, degree: int, derivative: int) -> list[Array]:
+def _cox_de_boor(x: Any, t: list, degree: int, derivative: int) -> list:
     """Basis values in the interval t[degree−1] ≤ x < t[degree] from its 2·degree nearest knots."""
     if derivative > degree:
         return [jnp.zeros_like(x)] * (degree + 1)

@@ -278,5 +278,5 @@ def _stacked_axis(splines: list, low: list, high: list, degree: int, even: bool)
     knots = [
         np.append(s.knots, s.knots[-1] + 1.0 + np.arange(longest - len(s.knots))) for s in splines
     ]
-    nodes, first, last = (jnp.asarray(np.asarray(part)) for part in (knots, low, high))
-    return SplineAxis(nodes, first, last, degree, even)
+    ends = jnp.asarray(np.asarray(low)), jnp.asarray(np.asarray(high))
+    return SplineAxis(jnp.asarray(np.stack(knots)), *ends, degree, even)

@@ -157,11 +157,13 @@ COOPER = {"Na": (5.7, 6.6), "Cs": (4.2, 5.3)}  # eV, where 3s and 6s are alone a
 
 @pytest.mark.parametrize("symbol", each(ELEMENTS))
 def test_gauge(bench, model, symbol):
-    """R(T, Q→0) = T² lim S/Q² to 1% from threshold to 50 keV. Tables end on the light cone, where
+    """R(T, Q→0) = T² lim S/Q² to 1% from threshold to 50 keV, for He to T/I = 100: above, its
+    table, which ends on the light cone, holds no Q that is small beside 1/r. Tables end on the light cone, where
     a dipole amplitude that passes through zero leaves quadrupoles: Na 3s and Cs 6s, alone there.
     Asked of the strength there: 1e-3 of what it is at threshold."""
     threshold = float(np.asarray(model(symbol).thresholds_keV).min())
-    T = np.geomspace(1.0005 * threshold, 50.0, 300)
+    last = 100.0 * threshold if symbol == "He" else 50.0
+    T = np.geomspace(1.0005 * threshold, last, 300)
     atom, shells = bench.gauge_error(symbol, T)
     low, high = COOPER.get(symbol, (0.0, 0.0))
     away = (low / 1e3 > T) | (high / 1e3 < T)
@@ -195,18 +197,17 @@ LOW_keV = np.geomspace(0.35, 2.0, 25)
 def test_photoabsorption(bench, symbol, T_keV, tolerance):
     pytest.importorskip("xraydb")
     elam, chantler, away = bench.photoabsorption_ratios(symbol, T_keV)
-    # just above the K edge of Ar the two tables differ by 3 to 4%: there either will do
-    disputed = np.abs(elam / chantler - 1.0) > 0.03
-    nearer = np.where(np.abs(chantler - 1.0) < np.abs(elam - 1.0), chantler, elam)
-    error = np.where(disputed, nearer, elam) - 1.0
+    error = elam - 1.0
+    if symbol == "Ar":  # just above its K edge Elam's table lies 3 to 4% below Chantler's
+        disputed = (T_keV > 3.3) & (T_keV < 3.65)
+        error[disputed] = chantler[disputed] - 1.0
     worst = np.argmax(np.abs(error) * away)
     print(
         f"{symbol}, {T_keV[0]:g} to {T_keV[-1]:g} keV, {away.sum()} energies away from edges: "
-        f"{elam[away].min():.3f} to {elam[away].max():.3f} of Elam's ({np.sum(disputed & away)} "
-        f"disputed by Chantler's), worst {error[worst]:+.3f} at {T_keV[worst]:.3g}"
+        f"{elam[away].min():.3f} to {elam[away].max():.3f} of Elam's, "
+        f"worst {error[worst]:+.3f} at {T_keV[worst]:.3g}"
     )
     assert away.sum() >= 12
-    assert np.sum(disputed & away) <= 4 or T_keV[-1] < 2.5
     assert abs(error[worst]) < tolerance
 
 
@@ -245,7 +246,7 @@ def test_effective_charges_tend_to_the_stepping_count(bench, symbol):
     T = T[np.all((T[:, None] > 1.3 * edges) | (T[:, None] < edges), axis=1)]
     charges = np.zeros((T.size, 2))
     for shell in subshells(symbol):
-        label = bench.orbital_of(shell.label)
+        label = shell.orbital
         model = bench.shell_of(symbol, label)
         here = shell.binding_keV < T
         energy = T[here] - shell.binding_keV

@@ -123,11 +123,11 @@ def test_a_narrow_ridge_is_integrated():
 def test_weights_below_an_end(agree):
     """∫ of x² e^-x from 0.3 up to any end, inside, at and beyond the panels."""
     edges = jnp.array([0.3, 0.7, 1.5, 4.0])
-    x, _ = panel_nodes(edges, 12)
+    x, _ = panel_nodes(edges, 16)
     f = x**2 * jnp.exp(-x)
 
     def below(end):
-        return jnp.sum(weights_below(edges, end, 12) * f)
+        return jnp.sum(weights_below(edges, end, 16) * f)
 
     def primitive(t):
         return -np.exp(-t) * (t**2 + 2.0 * t + 2.0)
