@@ -158,8 +158,8 @@ COOPER = {"Na": (5.7, 6.6), "Cs": (4.2, 5.3)}  # eV, where 3s and 6s are alone a
 @pytest.mark.parametrize("symbol", each(ELEMENTS))
 def test_gauge(bench, model, symbol):
     """R(T, Q→0) = T² lim S/Q² to 1% from threshold to 50 keV, for He to T/I = 100: above, its
-    table, which ends on the light cone, holds no Q that is small beside 1/r. Tables end on the light cone, where
-    a dipole amplitude that passes through zero leaves quadrupoles: Na 3s and Cs 6s, alone there.
+    table, which ends on the light cone, holds no Q that is small beside 1/r. There, too, a dipole
+    amplitude that passes through zero leaves quadrupoles: Na 3s and Cs 6s, alone near threshold.
     Asked of the strength there: 1e-3 of what it is at threshold."""
     threshold = float(np.asarray(model(symbol).thresholds_keV).min())
     last = 100.0 * threshold if symbol == "He" else 50.0
