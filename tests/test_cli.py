@@ -46,7 +46,7 @@ def test_limit_prints_and_writes_the_same_result(capsys):
     out, err = capsys.readouterr()
     written = json.loads(Path("results/limit-xenonnt-sr0.json").read_text())
     assert f"mu_nu < {written['limit_mu_B']:.4g} mu_B at 90% CL" in out
-    assert "doubled nodes" in err and "stepping" in out and "two-sided" in out
+    assert "doubled nodes" in err and "central-field" in out and "two-sided" in out
     assert "counts, bins and background shape stay fixed" in out
     needed = {
         "experiment", "limit_mu_B", "confidence_level", "convention", "method", "response",
