@@ -108,17 +108,14 @@ def reference_knobs(
     """Knobs and l′_max of a direct evaluation up to T/I = ratio; finer: every one doubled."""
     index = subshell_index(atom, label)
     I = -float(atom.bound.energy[index])
-    knobs = replace(ATOM_NUMERICS, kappa_nodes=1024, kappa_min=0.02, kappa_max=2400.0)
+    knobs = replace(ATOM_NUMERICS, kappa_nodes=768, kappa_min=0.02)
     l_max = next((c.l_max for c in knobs.ratio_classes if ratio <= c.ratio), 0)
     l_max = l_max or math.ceil(17.0 * math.sqrt(ratio) + 20.0)
     if ratio > SWITCH:
         knobs = replace(knobs, coulomb_l=-1)
     if finer:
         l_max *= 2
-        knobs = replace(
-            knobs, scatter_step=0.01, outer_steps=128, shell_edge=1e-8, kappa_nodes=2048,
-            scatter_first=3e-6,
-        )  # fmt: skip
+        knobs = replace(knobs, scatter_step=0.01, outer_steps=128, kappa_nodes=960)
     Q_max = knobs.kappa_max / float(shell_edge(atom.mesh, atom.bound.P[index][None], knobs))
     return refined_for(atom, label, ratio * I, Q_max, knobs), l_max
 

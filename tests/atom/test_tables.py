@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnu.atom.table_store import SHIPPED
 from jaxnu.elements import element, subshells
 from jaxnu.responses import CentralField, response
 from jaxnu.responses.sum_rules import f_sum, static_sum
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_atom_tables.py"
+QUICK = ("He", "Ge")
 ELEMENTS = ("He", "Ne", "Na", "Ar", "Si", "Ge", "Kr", "I", "Xe", "Cs")
 
 
 def each(symbols):
-    """The elements as parameters; those that are not shipped must be computed: slow."""
-    return [s if s in SHIPPED else pytest.param(s, marks=pytest.mark.slow) for s in symbols]
+    """The elements as parameters; all but one light and one heavy atom in the slow run."""
+    return [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in symbols]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_beyond_the_multipoles(bench, symbol, label):
 
 @pytest.mark.parametrize(
     ("symbol", "label"),
-    [pytest.param(*row, marks=[] if row[0] in SHIPPED else pytest.mark.slow)
+    [pytest.param(*row, marks=[] if row[0] in QUICK else pytest.mark.slow)
      for row in (("He", "1s"), ("Ge", "4p"), ("Xe", "3d"), ("Xe", "5p"))],
 )  # fmt: skip
 def test_no_step_at_the_switch(bench, symbol, label):
@@ -188,7 +188,7 @@ LOW_keV = np.geomspace(0.35, 2.0, 25)
 
 @pytest.mark.parametrize(
     ("symbol", "T_keV", "tolerance"),
-    [pytest.param(symbol, T, tolerance, marks=[] if symbol in SHIPPED else pytest.mark.slow)
+    [pytest.param(symbol, T, tolerance, marks=[] if symbol in QUICK else pytest.mark.slow)
      for T, tolerance, symbols in (
          (HIGH_keV, 0.05, ("He", "Si", "Ar", "Ge", "I", "Xe")),
          (LOW_keV, 0.15, ("Si", "Ar", "Ge", "Xe")),

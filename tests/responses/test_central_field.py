@@ -110,6 +110,7 @@ def test_a_table_on_fixed_momenta(known, agree):
         agree(f"Q nodes, {name}", parts(atom, T, at), parts(known.ion(1.0), T, at), 1e-4)
 
 
+@pytest.mark.slow
 def test_uneven_nodes_on_the_ridge(known, ion, agree):
     u = np.linspace(-4.0, 7.0, 128)
     nodes = 0.5 * ATOMIC_MOMENTUM_keV * np.sinh(u + 0.02 * np.sin(5.0 * u))
@@ -192,6 +193,7 @@ def test_undershoot_counts_as_zero(known):
 # ---- transformations -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shapes_and_transformations_agree(measured, agree):
     T, Q = jnp.array([0.05, 3.0, 40.0]), jnp.geomspace(0.1, 900.0, 40)
     grid = shells(measured, T[:, None], Q)
@@ -229,6 +231,7 @@ def test_gradient_in_thresholds(measured, slope, agree):
         assert float(gradient[0]) == 0.0 or thresholds[0] < T
 
 
+@pytest.mark.slow
 def test_every_leaf_has_a_finite_gradient(measured):
     def total(atom):
         Q = jnp.array([1.0, 30.0])
@@ -241,6 +244,7 @@ def test_every_leaf_has_a_finite_gradient(measured):
         assert np.all(np.isfinite(value)) and np.any(value != 0.0), name
 
 
+@pytest.mark.slow
 def test_tangents_of_a_table_reach_the_response(known, agree):
     """A table that changes with the nuclear charge, S, R, threshold and lines at once, nodes kept:
     the response changes as the closed form does."""
