@@ -42,7 +42,7 @@ def model(bench):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("symbol", ELEMENTS)
+@pytest.mark.parametrize("symbol", ["He", "Si", "Ge", "Xe", "Cs"])  # the script does all ten
 def test_table_equals_direct_evaluation(bench, symbol):
     """200 random (shell, T, Q), ε > 12 eV, T/I < 100, S above 1e-3 of the ridge."""
     points = bench.off_node_points(symbol)
@@ -61,7 +61,7 @@ def test_table_equals_direct_evaluation(bench, symbol):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("symbol", "label"), [("Ne", "2p"), ("Xe", "3d"), ("Cs", "4d")])
+@pytest.mark.parametrize(("symbol", "label"), [("Ne", "2p"), ("Xe", "3d")])
 def test_integrals_equal_those_of_doubled_settings(bench, symbol, label):
     """T∫S dQ²/Q², ∫S dQ²/2m and T∫R dQ²/Q² of the table at energies off its nodes, against a
     direct evaluation there with mesh, multipoles and Q nodes doubled, T/I < 100."""
