@@ -145,6 +145,7 @@ def test_atom_in_numbers_and_in_words(capsys):
     assert max(map(len, text.splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_atom_of_a_file_with_a_picture_and_without_xraydb(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "xraydb", None)
     command = ["atom", str(SHIPPED / "He.npz"), "--thresholds", "model", "--plot", "he.png"]

@@ -121,6 +121,7 @@ def _orthogonality(symbol, knobs):
     return worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["Ne", "Ge", "Xe"])
 def test_bound_and_continuum_orbitals_are_orthogonal(symbol):
     """Limited by the shell's edge and the step⁴ of the waves; both are finer here."""

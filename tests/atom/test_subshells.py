@@ -23,6 +23,7 @@ def binding(atom, subshell):
     return -float(atom.bound.energy[subshell_index(atom, subshell)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("symbol", "subshell"),
     [

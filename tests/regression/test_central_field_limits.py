@@ -71,6 +71,7 @@ def test_rate_is_that_of_stepping_above_3_keV_away_from_edges(symbol, request):
     assert len(T) > 10 and np.all(np.abs(ratio - 1.0) < 0.02)
 
 
+@pytest.mark.slow
 def test_derivatives_in_the_thresholds(xenon, slope, agree):
     """Reverse and forward mode against differences, for L3, M5 and N5: inside or near the bins."""
     experiment = load_experiment("xenonnt-sr0")

@@ -206,6 +206,7 @@ def test_shapes_and_transformations_agree(measured, agree):
     agree("eager", measured.longitudinal(T[1], Q, by_shell=True), grid[0, 1], 1e-13)
 
 
+@pytest.mark.slow
 def test_gradients_in_T_and_Q_are_those_of_the_closed_form(hydrogen, ion, agree):
     T, Q = jnp.array([0.02, 0.3, 2.0]), jnp.array([3.0, 12.0, 60.0])
     for which in (1, 2):

@@ -48,6 +48,7 @@ def test_sums_of_the_closed_form_itself(known, agree):
     agree("static sum", static_sum(ion, Q_keV)[:, 0], expected, 2e-6)
 
 
+@pytest.mark.slow
 def test_ridges_of_any_width_are_converged(xenon, agree):
     for sums in (f_sum, static_sum):
         once = sums(xenon, [1.0, 30.0, 200.0])
@@ -60,6 +61,7 @@ def test_outer_shell_keeps_its_sums_and_shares(xenon, agree):
     agree("O2 and O3", total[:, 1:], np.tile([2.0, 4.0], (3, 1)), 5e-6)
 
 
+@pytest.mark.slow
 def test_tail_beyond_the_table_is_what_is_missing_of_an_inner_shell(xenon, known, agree):
     """K of a bare Xe ion, I = 39.7 keV, to T = 100 keV: the same integral of the closed form."""
     Q = 30.0
