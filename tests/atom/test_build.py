@@ -13,10 +13,19 @@ import pytest
 
 import jaxnu
 from jaxnu.atom import build, energy_nodes, moving_table
+from jaxnu.atom.bound import BoundOrbitals
+from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.field import self_consistent_field
 from jaxnu.atom.momentum import bessel_onset, bessel_ranges, kappa_mesh
 from jaxnu.atom.settings import ATOM_NUMERICS, RatioClass
-from jaxnu.atom.tabulate import inner_nodes, ridge_momentum, ridge_nodes
+from jaxnu.atom.tabulate import (
+    Ridge,
+    Rows,
+    by_impulse,
+    inner_nodes,
+    ridge_momentum,
+    ridge_nodes,
+)  # fmt: skip
 from jaxnu.errors import FitError, InputError
 from jaxnu.numerics.spherical_bessel import spherical_bessel_j
 
@@ -168,3 +177,44 @@ def test_derivative_in_exchange_equals_differences():
             error = np.max(np.abs(got - expected) / size)
             print(f"Ne {shell.label} d {name}/d exchange: worst {error:.1e} of the row's largest")
             assert error < 1e-4
+
+
+def test_impulse_form_with_its_residual_follows_the_closed_form():
+    """1s of hydrogen: rows to T/I = 100 from the closed form, by_impulse above. On the ridge, in
+    both integrals of S, and R on the light cone to T/I = 400; the bare form is worse."""
+    knobs, I = ATOM_NUMERICS, 0.5
+    energy = np.geomspace(40.0, 1000.0, knobs.energy_slots)
+    last = int(np.searchsorted(energy, 99.0 * I)) - 1
+    T = energy[:, None] + I
+    width = 3.0 * np.pi / 16.0
+    p_z = np.broadcast_to(ridge_nodes(np.array([width]), np.array([20.0]), knobs), (SLOTS, 128))
+    Q = np.asarray(ridge_momentum(p_z[:1], T))
+    ion, E_h = jaxnu.response("H", "hydrogenic"), build.HARTREE_keV
+    S = np.asarray(ion.longitudinal(T * E_h, Q * build.ATOMIC_MOMENTUM_keV)) * E_h
+    R = np.asarray(ion.transverse(T * E_h, Q * build.ATOMIC_MOMENTUM_keV)) * E_h
+    R = R / build.FINE_STRUCTURE**2
+    known = (np.arange(energy.size) <= last)[:, None]
+    empty = np.zeros((SLOTS, energy.size + 1, 128))
+    rows = Rows(*(empty + np.pad(np.where(known, each, 0.0), ((0, 1), (0, 0))) for each in (S, R)))
+    J = 8.0 / (3.0 * np.pi) / (1.0 + p_z**2) ** 3
+    K = 2.0 / (3.0 * np.pi) / (1.0 + p_z**2) ** 2
+    one = np.ones(SLOTS, int)
+    bound = BoundOrbitals(one, 0 * one, np.full(SLOTS, -I), np.zeros((SLOTS, 2)), one > 0)
+    ridge = Ridge(np.full(SLOTS, width), p_z, J, K)
+    made = by_impulse(rows, energy, np.full(SLOTS, last), bound, ridge, knobs)
+    made_S, made_R = np.asarray(made.S[0, :-1]), np.asarray(made.R[0, :-1])
+    peak = S.max(axis=1, keepdims=True)
+    above = ~known[:, 0]
+    error = (np.abs(made_S - S) / peak)[above].max()
+    bare = (np.abs(J[0] / Q - S) / peak)[last + 1]
+    integrals = [
+        np.abs(np.trapezoid(f * (made_S - S), Q, axis=1) / np.trapezoid(f * S, Q, axis=1))[above]
+        for f in (1.0 / Q, Q)
+    ]
+    light = np.argmin(np.abs(p_z[0] - 137.036))
+    cone = (made_R / R)[above & (T[:, 0] < 400.0 * I), light]
+    print(f"of the ridge {error:.1e} (bare {bare.max():.1e})")
+    print(f"integrals {np.max(integrals):.1e}, light cone {cone.min():.3f} to {cone.max():.3f}")
+    assert error < 5e-4 < bare.max()
+    assert np.max(integrals) < 1e-4
+    assert cone.min() > 0.97 and cone.max() < 1.03
