@@ -23,7 +23,7 @@ def table_and_slope(
     """The table of an atom, and d/d(exchange) of its thresholds, S, R and lines.
 
     By implicit differentiation of the self-consistent field and forward differentiation of all
-    that follows, at fixed nodes in ε and p_z. Takes about three times as long as the table alone.
+    that follows, at fixed nodes in ε and p_z. Takes several times as long as the table alone.
     Raises as `build_table`.
     """
     atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
