@@ -17,7 +17,7 @@ def test_every_element_of_the_list_is_there():
 
 @pytest.mark.parametrize("symbol", TABULATED)
 def test_occupations_sum_to_Z(symbol):
-    atom = response(symbol)
+    atom = response(symbol, "stepping")
     count = float(np.sum(atom.electrons))
     assert count == atom.Z == elements()[symbol].Z
     assert sum(float(s.electrons) for s in atom.shells) == atom.Z
