@@ -46,8 +46,11 @@ class Plan:
     r_out: Float[np.ndarray, "orbital"]
     width: Float[np.ndarray, "orbital"]  # 1/(2J(0)) of each orbital
     p_z: Float[np.ndarray, "orbital momentum"]
-    last: Float[np.ndarray, "orbital"]  # the highest energy done by multipoles
+    before: Float[np.ndarray, "orbital"]  # the energy slot at half the T of
+    last: Float[np.ndarray, "orbital"]  # the highest one done by multipoles
     pieces: list[tuple[int, Units]]  # (class, units)
+    far: list[Units]  # beyond `last`: the inner parts of orbitals
+    far_from: Float[np.ndarray, "orbital slot"]  # the p_z where they begin to count
 
 
 def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
@@ -59,7 +62,10 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
     J0, _, _ = profiles(atom.mesh, atom.bound, r_out, anywhere, profile_bessel(knobs), knobs)
     width = 0.5 / np.asarray(J0)
     p_z = ridge_nodes(width, r_out, knobs)
-    plan = Plan(energy_nodes(atom, knobs), r_out, width, p_z, np.zeros(SLOTS, int), [])
+    far_from = np.full((SLOTS, knobs.energy_slots), np.inf)
+    plan = Plan(
+        energy_nodes(atom, knobs), r_out, width, p_z, np.zeros(SLOTS, int), np.zeros(SLOTS, int), [], [], far_from
+    )
     floor = 0.0
     for number, part in enumerate(knobs.ratio_classes):
         work = []
@@ -68,6 +74,7 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
             slots = np.flatnonzero((ratio > floor) & (ratio <= part.ratio))
             if slots.size:
                 plan.last[orbital] = slots[-1]
+                plan.before[orbital] = np.searchsorted(ratio, 0.5 * ratio[slots[-1]])
             for i in range(0, slots.size, part.energies):
                 here = slots[i : i + part.energies]
                 top = min(part.l_max, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
@@ -75,7 +82,29 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
         for i in range(0, len(work), part.units):
             plan.pieces.append((number, _units(work[i : i + part.units], plan, part, knobs)))
         floor = part.ratio
+    _plan_far(plan, shells, knobs)
     return plan
+
+
+def _plan_far(plan: Plan, shells: int, knobs: AtomNumerics) -> None:
+    """Inner parts of orbitals for the energies beyond the multipoles of the whole: as far out as
+    the mesh of the last class carries the wave."""
+    part, work, ends = knobs.ratio_classes[-1], [], []
+    for orbital in range(shells):
+        beyond = np.arange(plan.last[orbital] + 1, plan.energy.size)
+        for i in range(0, beyond.size, part.energies):
+            here = beyond[i : i + part.energies]
+            k = np.sqrt(2.0 * plan.energy[here])
+            end = min(plan.r_out[orbital], knobs.far_phase / k[-1])
+            plan.far_from[orbital, here] = np.maximum(knobs.far_start / end, knobs.far_share * k)
+            work.append((orbital, here, knobs.far_l))
+            ends.append(end)
+    for i in range(0, len(work), part.units):
+        units = _units(work[i : i + part.units], plan, part, knobs)
+        here = np.array(ends[i : i + part.units])
+        units.r_out[: here.size] = here
+        units.window[: here.size] = knobs.far_window
+        plan.far.append(units)
 
 
 def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "orbital"]:
@@ -94,7 +123,7 @@ def _units(work, plan: Plan, part: RatioClass, knobs: AtomNumerics) -> Units:
         orbital[i], top[i] = which, highest
         energy[i, : slots.size], slot[i, : slots.size] = plan.energy[slots], slots
         energy[i, slots.size :] = plan.energy[-1] if slots.size == 0 else plan.energy[slots[-1]]
-    return Units(orbital, plan.r_out[orbital], top, energy, slot)
+    return Units(orbital, plan.r_out[orbital], top, energy, slot, np.zeros(part.units))
 
 
 @jax.tree_util.register_dataclass
@@ -116,7 +145,7 @@ def compute(
 
     Differentiable in the field in forward mode; the plan stays fixed.
     """
-    steps = len(plan.pieces) + 1
+    steps = len(plan.pieces) + len(plan.far) + 1
     mesh, bound = atom.mesh, atom.bound
     _, J, K = profiles(mesh, bound, plan.r_out, plan.p_z, profile_bessel(knobs), knobs)
     ridge = Ridge(plan.width, plan.p_z, J, K)
@@ -130,7 +159,14 @@ def compute(
         del final
     slots = np.full(knobs.energy_slots, plan.energy[-1])
     slots[: plan.energy.size] = plan.energy
-    rows = by_impulse(rows, slots, plan.last, bound, ridge, knobs)
+    far, part = empty_rows(knobs), knobs.ratio_classes[-1]
+    for done, units in enumerate(plan.far, len(plan.pieces)):
+        if progress:
+            progress(done, steps, "continuum, small Q above")
+        final, _ = waves(atom.potential, units, part, knobs)
+        _, far = shell_responses(mesh, bound, final, units, ridge, far, MOMENTA, part, knobs)
+        del final
+    rows = by_impulse(rows, far, plan.far_from, slots, plan.before, plan.last, bound, ridge, knobs)
 
     if progress:
         progress(steps - 1, steps, "lines")
@@ -157,7 +193,7 @@ def build_table(
         to 1.5. progress: called as progress(done, total, text).
     Returns an AtomTable: every subshell at about 200 energies ε from 0.02 eV to 100 keV (more
         on resonances) and 128 momenta along its Bethe ridge, all multipoles up to T/I = 100, the
-        impulse form with its last residual beyond; lines to n' = 8, their series closed.
+        impulse form with its first corrections beyond; lines to n' = 8, their series closed.
     Raises InputError for an unknown element, an ion, Z > 55 or exchange outside its range;
         FitError if the field does not converge.
     Range of validity: nonrelativistic, one electron at a time in a potential without hole.

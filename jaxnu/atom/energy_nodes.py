@@ -40,6 +40,7 @@ def wave_norm_scan(
         top=np.full(part.units, part.l_max),
         energy=(np.expm1(x) / HARTREE_eV).reshape(part.units, part.energies),
         slot=np.zeros((part.units, part.energies), int),
+        window=np.zeros(part.units),
     )
     _, norm = waves(atom.potential, units, part, knobs)
     return x, np.asarray(norm).reshape(norm.shape[0], -1)

@@ -33,7 +33,8 @@ class Units:
     """Padded pieces of work: an orbital each, with some energies.
 
     top: highest l' that matters, −1 for padding. slot: where each energy belongs in the table of
-    its orbital, `energy_slots` for padding.
+    its orbital, `energy_slots` for padding. window: orbitals are multiplied by
+    exp(−window (r/r_out)⁴).
     """
 
     orbital: Int[Any, "unit"]
@@ -41,6 +42,7 @@ class Units:
     top: Int[Any, "unit"]
     energy: Float[Any, "unit energy"]
     slot: Int[Any, "unit energy"]
+    window: Float[Any, "unit"]
 
 
 @jax.tree_util.register_dataclass
@@ -130,14 +132,16 @@ def shell_responses(
 ) -> tuple[ElectronResponses, Rows]:  # fmt: skip
     """S and R of every unit on the κ mesh; and the rows, with these put onto the p_z nodes."""
 
-    def factor(orbital, r_out):
-        inner = scattering_mesh(r_out, with_class(knobs, part)).inner
-        return bound_factor(bound.l[orbital], mesh, bound.P[orbital], inner)
-
     rho = inner_nodes(part, knobs)
+
+    def factor(orbital, r_out, window):
+        inner = scattering_mesh(r_out, with_class(knobs, part)).inner
+        whole = bound_factor(bound.l[orbital], mesh, bound.P[orbital], inner)
+        return whole * jnp.exp(-window * rho**4)
+
     responses = electron_responses(
         momenta, bound.l[units.orbital], units.top,
-        jax.vmap(factor)(units.orbital, units.r_out), final,
+        jax.vmap(factor)(units.orbital, units.r_out, units.window), final,
         kappa_mesh(knobs).r[:, None] * rho, bessel_ranges(part, tuple(rho.tolist()), knobs),
     )  # fmt: skip
     return responses, _onto_ridge(rows, responses, units, -bound.energy, ridge, knobs)
@@ -239,41 +243,66 @@ def _onto_ridge(rows, responses, units, binding, ridge, knobs):
 
 @partial(jax.jit, static_argnames="knobs")
 def by_impulse(
-    rows: Rows, energy: Float[Array, "slot"], last: Int[Array, "orbital"], bound: BoundOrbitals,
+    rows: Rows, far: Rows, far_from: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
+    before: Int[Array, "orbital"], last: Int[Array, "orbital"], bound: BoundOrbitals,
     ridge: Ridge, knobs: AtomNumerics,
 ) -> Rows:  # fmt: skip
-    """Fill the slots above `last`, the last one that multipoles filled, by the impulse form plus
-    the residual found there, carried on at fixed p_z:
+    """Fill the slots above `last`, the last one that multipoles filled, by the impulse form and
+    its first two corrections, at fixed p_z, from what was found at `before` (about half of the T
+    of `last`) and `last`:
 
-    S = w J(p_z)/Q + [S_s − w_s J(p_z)/Q_s] (Q_s/Q)^a,   a = 2 + 0.45 max(0, 1 − Q/sqrt(2T))²
+    S = J(p_z)/Q + A(p_z)/Q² + B(p_z)/Q³
 
-    The first correction to the impulse form is odd in p_z and falls like 1/Q² beside J. On the
-    light cone, where S and R fall like T^−2.4, the form itself (w) is left out: there it is not
-    gauge invariant. Against the closed form of 1s, attached at T/I = 100: 4e-4 of the ridge (the
-    bare form: 1e-2), 8e-6 in the integrals, 2% on the light cone up to T/I = 400.
+    Towards the light cone J/Q and B are left out (`near`), A is carried on like Q^−a,
+    a = 2 + 0.45 max(0, 1 − Q/sqrt(2T))², as S and R fall like T^−2.4 there. From p_z = far_from
+    on, within a factor of two, this passes into `far`, the multipoles of the inner part of the
+    orbital. Against the closed form of 1s, attached at T/I = 100: 2e-5 of the ridge (the bare
+    form: 1e-2) and of the integrals.
     """
 
-    def one(S, R, last, binding, p_z, J, K):
-        T_s = energy[last] + binding
-        Q_s = ridge_momentum(p_z, T_s)
-        w_s = 1.0 / (1.0 + (2.0 * _below_ridge(Q_s, T_s)) ** 8)
+    def near(distance):
+        return jnp.exp(-((2.0 * distance) ** 8))
+
+    def one(S, R, far_S, far_R, far_from, before, last, binding, p_z, J, K):
+        def found(slot):
+            T = energy[slot] + binding
+            Q = ridge_momentum(p_z, T)
+            return Q, near(_below_ridge(Q, T)), near(Q / jnp.sqrt(2.0 * T) - 1.0)
+
+        (Q_b, w_b, near_b), (Q_s, w_s, _) = found(before), found(last)
+
+        def corrections(row, J):
+            """A/Q_s² and B/Q_s³."""
+            first, second = row[before] - w_b * J / Q_b, row[last] - w_s * J / Q_s
+            B = (first * (Q_b / Q_s) ** 2 - second) / jnp.maximum(Q_s / Q_b - 1.0, 1e-2)
+            return second - near_b * B, near_b * B
+
+        (A_S, B_S), (A_R, B_R) = corrections(S, J), corrections(R, K)
 
         def at(energy):
             T = energy + binding
             Q = ridge_momentum(p_z, T)
             far = _below_ridge(Q, T)
-            w = 1.0 / (1.0 + (2.0 * far) ** 8)
-            carried = (Q_s / Q) ** (2.0 + 0.45 * far**2)
-            return tuple(
-                w * form / Q + (row[last] - w_s * form / Q_s) * carried
-                for form, row in ((J, S), (K, R))
+            w = near(far)
+            first, second = (Q_s / Q) ** (2.0 + 0.45 * far**2), (Q_s / Q) ** 3
+            return (
+                w * J / Q + A_S * first + B_S * second,
+                w * K / Q + A_R * first + B_R * second,
             )
 
-        new = jax.vmap(at)(energy)
+        octave = jnp.clip(jnp.log2(jnp.maximum(p_z, 1e-12) / far_from[:, None]), 0.0, 1.0)
+        share = octave**2 * (3.0 - 2.0 * octave)
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
-        return (
-            S.at[:-1].set(jnp.maximum(jnp.where(above, new[0], S[:-1]), 0.0)),
-            R.at[:-1].set(jnp.maximum(jnp.where(above, new[1], R[:-1]), 0.0)),
-        )
 
-    return Rows(*jax.vmap(one)(rows.S, rows.R, last, -bound.energy, ridge.p_z, ridge.J, ridge.K))
+        def fill(row, far, carried):
+            new = carried + share * (far[:-1] - carried)
+            return row.at[:-1].set(jnp.maximum(jnp.where(above, new, row[:-1]), 0.0))
+
+        return tuple(map(fill, (S, R), (far_S, far_R), jax.vmap(at)(energy)))
+
+    return Rows(
+        *jax.vmap(one)(
+            rows.S, rows.R, far.S, far.R, far_from, before, last, -bound.energy,
+            ridge.p_z, ridge.J, ridge.K,
+        )  # fmt: skip
+    )
