@@ -70,6 +70,7 @@ def test_photoionisation_of_the_ground_state(hydrogen):
     assert float(exact[0]) * bohr2_Mb == pytest.approx(6.304, rel=0.01)  # 27 meV above threshold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "l"), [(2, 0), (2, 1), (3, 2)])
 def test_dipole_elements_of_excited_states(n, l):
     """Against Gauss–Legendre quadrature of closed-form orbitals with Coulomb functions."""
@@ -159,6 +160,7 @@ def test_a_finer_mesh_changes_little():
     assert error.max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("symbol", "position_eV", "width_eV"), [("Xe", 9.5, 4.3), ("I", 12.8, None), ("Cs", 1.16, 0.34)]
 )

@@ -147,6 +147,7 @@ def test_ridge_limit_of_the_exact_response(profiles):
     np.testing.assert_allclose(errors[1:] / errors[:-1], 0.5, atol=0.06)
 
 
+@pytest.mark.slow
 def test_grad_jit_vmap(profiles):
     profile, p = profiles["2s"], jnp.array([0.0, 0.2, 1.3, 20.0])
     slope = jax.vmap(jax.grad(profile.J))(p)

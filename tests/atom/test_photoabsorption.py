@@ -61,6 +61,7 @@ def test_from_a_third_to_2_kev(symbol):
     compare(symbol, LOW_keV, 0.15)
 
 
+@pytest.mark.slow
 def test_nothing_is_absorbed_below_the_first_threshold():
     atom = self_consistent_field("He")
     assert float(photoabsorption_cm2(atom, 0.010)[0]) == 0.0

@@ -75,6 +75,7 @@ def test_potential_off_the_mesh(mesh):
     np.testing.assert_allclose(field(at), expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_latter_kink_keeps_the_fourth_order():
     """Without the correction the error jumps with the place of the kink between two nodes."""
     fine = log_linear_mesh(1e-5, 60.0, 0.1, 4096)

@@ -108,6 +108,7 @@ def test_structure_near_d_thresholds(symbol, subshell, T_eV, electrons, toleranc
     assert value == pytest.approx(electrons, abs=tolerance)
 
 
+@pytest.mark.slow
 def test_density_of_the_mesh_grows_by_doublings():
     atom = self_consistent_field("Ge")
     same = refined_for(atom, "2p", 1000.0, 1.0)
