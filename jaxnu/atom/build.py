@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.special import zeta
 
 from jaxnu._version import __version__
@@ -46,8 +46,8 @@ class Plan:
     r_out: Float[np.ndarray, "orbital"]
     width: Float[np.ndarray, "orbital"]  # 1/(2J(0)) of each orbital
     p_z: Float[np.ndarray, "orbital momentum"]
-    before: Float[np.ndarray, "orbital"]  # the energy slot at half the T of
-    last: Float[np.ndarray, "orbital"]  # the highest one done by multipoles
+    before: Int[np.ndarray, "orbital"]  # the slot of half the T of
+    last: Int[np.ndarray, "orbital"]  # the highest energy done by multipoles
     pieces: list[tuple[int, Units]]  # (class, units)
     far: list[Units]  # beyond `last`: the inner parts of orbitals
     far_from: Float[np.ndarray, "orbital slot"]  # the p_z where they begin to count
@@ -63,9 +63,8 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
     width = 0.5 / np.asarray(J0)
     p_z = ridge_nodes(width, r_out, knobs)
     far_from = np.full((SLOTS, knobs.energy_slots), np.inf)
-    plan = Plan(
-        energy_nodes(atom, knobs), r_out, width, p_z, np.zeros(SLOTS, int), np.zeros(SLOTS, int), [], [], far_from
-    )
+    before, last = np.zeros((2, SLOTS), int)
+    plan = Plan(energy_nodes(atom, knobs), r_out, width, p_z, before, last, [], [], far_from)
     floor = 0.0
     for number, part in enumerate(knobs.ratio_classes):
         work = []

@@ -304,5 +304,5 @@ def by_impulse(
         *jax.vmap(one)(
             rows.S, rows.R, far.S, far.R, far_from, before, last, -bound.energy,
             ridge.p_z, ridge.J, ridge.K,
-        )  # fmt: skip
-    )
+        )
+    )  # fmt: skip
