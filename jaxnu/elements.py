@@ -1,6 +1,7 @@
 """Elements and their electron binding energies, read from the shipped tables."""
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -65,6 +66,31 @@ def element(symbol: str) -> Element:
             "or 'Ge', capital first"
         )
     return elements()[symbol]
+
+
+@cache
+def composition(target: str) -> dict[str, int]:
+    """Atoms of each element in a formula unit: {"Ca": 1, "W": 1, "O": 4} of "CaWO4".
+
+    Raises InputError for what is neither an element nor a formula of elements; no brackets.
+    """
+    if not isinstance(target, str) or not re.fullmatch(r"([A-Z][a-z]?\d*)+", target):
+        raise InputError(
+            f"target = {target!r} is neither an element nor a formula; allowed: chemical symbols H "
+            "to U, each with its number, such as 'Xe', 'NaI' or 'CaWO4', without brackets"
+        )
+    atoms: dict[str, int] = {}
+    for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", target):
+        number = int(count or 1)
+        if number < 1:
+            raise InputError(f"target = {target!r} has {count} atoms of {symbol}; give 1 or more")
+        atoms[element(symbol).symbol] = atoms.get(symbol, 0) + number
+    return atoms
+
+
+def molar_mass(target: str) -> float:
+    """Mass of a formula unit [g/mol] from standard atomic weights."""
+    return sum(number * element(symbol).weight for symbol, number in composition(target).items())
 
 
 def subshells(symbol: str) -> tuple[Subshell, ...]:

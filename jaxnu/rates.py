@@ -12,13 +12,13 @@ from jaxnu import checks
 from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import (
+    at_rest_cross_section,
     check_range,
     edge_nodes,
     q_edges,
-    scalar_cross_section,
 )
 from jaxnu.cross_sections.kinematics import lowest_neutrino_energy
-from jaxnu.elements import element
+from jaxnu.elements import molar_mass
 from jaxnu.flux.moments import Moments
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.quadrature import weights_below
@@ -28,8 +28,9 @@ from jaxnu.settings import NUMERICS, Numerics
 
 
 def targets_per_kg_day(response: Response) -> float:
-    """Atoms per kilogram times seconds per day: turns cm² × 1/(cm² s) into 1/(kg d)."""
-    return 1e3 * AVOGADRO_per_mol / element(response.target).weight * SECONDS_PER_DAY
+    """Atoms, or formula units, per kilogram times seconds per day: turns cm² × 1/(cm² s) into
+    1/(kg d)."""
+    return 1e3 * AVOGADRO_per_mol / molar_mass(response.target) * SECONDS_PER_DAY
 
 
 def q_weights(
@@ -72,8 +73,10 @@ def on_shell_rate(
     )
 
     def line(E: Array, strength: Array) -> Array:
-        fraction = _electron_fraction(flux, channel, E)
-        return strength * jnp.sum(scalar_cross_section(T, E, fraction, response, channel, numerics))
+        above = jnp.where(E > T, E, 2.0 * T)
+        fraction = _electron_fraction(flux, channel, above)
+        section = jnp.sum(at_rest_cross_section(T, above, fraction, response, channel))
+        return jnp.where(E > T, strength * section, 0.0)
 
     lines = jnp.sum(jax.vmap(line)(flux.lines_keV, flux.line_flux))
     return jnp.sum(electrons) * jnp.sum(weight * at_rest) + lines
@@ -108,8 +111,10 @@ def map_rates(
     magnetic channel."""
     unit = targets_per_kg_day(response)
     lines = response.lines().T_keV
-    if not response.has_continuum:  # then there are no lines either
+    rates = jnp.zeros_like(T)
+    if response.on_shell(T[0])[1].shape[-1]:
         rates = jax.vmap(lambda t: on_shell_rate(t, flux, response, channel, numerics))(T)
+    if not response.has_continuum:  # then there are no lines either
         return unit * rates, jnp.zeros_like(lines)
     moments, width = Moments.of(flux, numerics.energy_order), response.momentum_scale_keV
 
@@ -125,11 +130,11 @@ def map_rates(
 
     size, number = numerics.rate_batch, T.shape[0]
     folded = _in_batches(weights, (jnp.concatenate([T, lines]),), size)
-    smooth = _in_batches(continuum, (T, *(w[:number] for w in folded)), size)
+    rates = rates + _in_batches(continuum, (T, *(w[:number] for w in folded)), size)
     if not lines.shape[0]:
-        return unit * smooth, lines
+        return unit * rates, lines
     index = jnp.arange(lines.shape[0])
-    return unit * smooth, unit * _in_batches(line, (index, *(w[number:] for w in folded)), size)
+    return unit * rates, unit * _in_batches(line, (index, *(w[number:] for w in folded)), size)
 
 
 def rate(

@@ -78,16 +78,29 @@ def scalar_cross_section(
     inside = T_in < E
     E_in = jnp.where(inside, E, 2.0 * T_in)
 
-    Q, weight = response.on_shell(T_in)
-    allowed = inside & (transfer_end(E_in) >= T_in)
-    value = jnp.where(allowed, weight * channel.on_shell(T_in, E_in, Q, electron_fraction), 0.0)
+    at_rest = at_rest_cross_section(T_in, E_in, electron_fraction, response, channel)
+    value = jnp.where(inside, at_rest, 0.0)
     if response.has_continuum:
         Q, dQ2 = q_nodes(T_in, 2.0 * E_in - T_in, T_in, response.momentum_scale_keV, numerics)
         k_S, k_R = channel.kernels(T_in, E_in, Q, electron_fraction)
         S, R = response.both(T_in, Q, by_shell=True)
         smooth = (dQ2 * k_S) @ S + (dQ2 * k_R) @ R
-        value = jnp.where(inside, smooth, 0.0) + jnp.sum(value)  # the on-shell part is empty here
+        smooth = jnp.where(inside, smooth, 0.0)
+        value = smooth + value if value.shape[-1] else smooth
     return jnp.where(positive, value, jnp.nan)
+
+
+def at_rest_cross_section(
+    T: Float[Array, ""],
+    E: Float[Array, ""],
+    electron_fraction: Float[Array, ""],
+    response: Response,
+    channel: Channel,
+) -> Float[Array, "terms"]:
+    """The part of dσ/dT [cm²/keV] on the Bethe ridge, zero beyond T_max; needs 0 < T < E."""
+    Q, weight = response.on_shell(T)
+    section = weight * channel.on_shell(T, E, Q, electron_fraction)
+    return jnp.where(transfer_end(E) >= T, section, 0.0)
 
 
 def line_cross_sections(

@@ -58,6 +58,7 @@ def _map_effective_charge(T: Array, response: Response, numerics: Numerics) -> t
             1e-6 * ridge, 100.0 * (ridge + largest), T, response.momentum_scale_keV, numerics
         )
         S = response.longitudinal(T, Q, by_shell=True)
-        return T * (dQ2 / Q**2) @ S, dQ2 @ S / (2.0 * m)
+        at_rest = weight if weight.shape[-1] else 0.0
+        return T * (dQ2 / Q**2) @ S + at_rest, dQ2 @ S / (2.0 * m) + at_rest
 
     return jax.vmap(one)(T)

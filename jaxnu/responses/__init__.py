@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxnu import checks
+from jaxnu.atom.configuration import Z_MAX
+from jaxnu.elements import composition, element
 from jaxnu.errors import InputError
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Lines, Response, Shell
 from jaxnu.responses.central_field import CentralField, central_field_atom, file_atom
+from jaxnu.responses.compound import Compound
 from jaxnu.responses.equivalent_photon import frozen_photon
 from jaxnu.responses.hydrogenic import hydrogenic_ion
 from jaxnu.responses.on_shell import free_electrons, stepping
@@ -29,9 +32,10 @@ TABLE_FILES = (".npz", ".txt")
 def response(target: str | Path, model: str | None = None, **options: Any) -> Response:
     """The responses S(T,Q) and R(T,Q) of one atom of `target` in a given model.
 
-    target: element symbol, "Xe", or the path of a table of S and R: a pathlib.Path, or a string
-        that ends in .npz or .txt (format: jaxnu.atom.table_files). A file is its own model
-        "table" (option thresholds).
+    target: element symbol, "Xe"; a compound, "CaWO4", per formula unit and with free atoms, those
+        beyond Cs by stepping where the model is central-field (its `model` says so); or the
+        path of a table of S and R: a pathlib.Path, or a string that ends in .npz or .txt (format:
+        jaxnu.atom.table_files). A file is its own model "table" (option thresholds).
     model: "central-field" (default, H to Cs; options source, thresholds, exchange, progress),
         "stepping", "free", "hydrogenic" (options electrons, last_n) or "equivalent-photon"
         (options variant, photoabsorption); see each class for formula, validity and source.
@@ -51,7 +55,17 @@ def response(target: str | Path, model: str | None = None, **options: Any) -> Re
     model = DEFAULT_MODEL if model is None else model
     checks.one_of("model", model, MODELS)
     _check_options(model, MODELS[model], options)
-    return MODELS[model](target, **options)
+    atoms = composition(target)
+    if list(atoms.values()) == [1]:
+        return MODELS[model](target, **options)
+    parts = tuple(_atom_of_compound(symbol, model, options) for symbol in atoms)
+    return Compound.of(target, parts)
+
+
+def _atom_of_compound(symbol: str, model: str, options: dict[str, Any]) -> Response:
+    if model == "central-field" and element(symbol).Z > Z_MAX:
+        return stepping(symbol)
+    return MODELS[model](symbol, **options)
 
 
 def _check_options(model: str, build: Callable[..., Response], options: dict[str, Any]) -> None:
@@ -67,6 +81,7 @@ def _check_options(model: str, build: Callable[..., Response], options: dict[str
 __all__ = [
     "MODELS",
     "CentralField",
+    "Compound",
     "Lines",
     "Response",
     "Shell",

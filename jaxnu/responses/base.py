@@ -1,7 +1,7 @@
 """The one interface of every model of the atomic responses S(T,Q) and R(T,Q)."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -47,8 +47,15 @@ class Response:
     electrons: Float[Array, "shells"]
     thresholds_keV: Float[Array, "shells"]
 
-    has_continuum: ClassVar[bool] = True  # False: the smooth part is zero and never integrated
-    magnetic_only: ClassVar[bool] = False  # True: S is left out, so no weak cross section follows
+    @property
+    def has_continuum(self) -> bool:
+        """False: the smooth part is zero and never integrated."""
+        return True
+
+    @property
+    def magnetic_only(self) -> bool:
+        """True: S is left out, so that no weak cross section follows."""
+        return False
 
     @property
     def shells(self) -> tuple[Shell, ...]:
@@ -103,7 +110,8 @@ class Response:
     def on_shell(
         self, T_keV: Float[Array, "..."]
     ) -> tuple[Float[Array, "... terms"], Float[Array, "... terms"]]:
-        """(Q_keV, weight) of the terms weight·δ(T − Q²/2m) in S, one per shell, or none."""
+        """(Q_keV, weight) of the terms weight·δ(T − Q²/2m) in S: one for each of `shells`, or
+        none at all."""
         empty = jnp.zeros((*jnp.shape(T_keV), 0))
         return empty, empty
 

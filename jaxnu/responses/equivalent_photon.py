@@ -1,7 +1,7 @@
 """The equivalent-photon approximation: refuted for the magnetic moment, kept for comparison."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,10 +47,12 @@ class EquivalentPhoton(Response):
     Both variants fail because R falls fast once Q exceeds an inverse atomic radius (KS11, 4).
     """
 
-    magnetic_only: ClassVar[bool] = True
-
     source: Any  # a PhotoabsorptionTable or a Response: whatever has photoabsorption_cm2
     variant: str = field(metadata={"static": True})
+
+    @property
+    def magnetic_only(self) -> bool:
+        return True
 
     def transverse(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False

@@ -1,7 +1,6 @@
 """Electrons at rest: free, and stepping over the binding energies."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,9 @@ class OnShell(Response):
     its case I = 0.
     """
 
-    has_continuum: ClassVar[bool] = False
+    @property
+    def has_continuum(self) -> bool:
+        return False
 
     def on_shell(
         self, T_keV: Float[Array, "..."]

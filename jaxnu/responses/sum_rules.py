@@ -68,10 +68,11 @@ def _sums(response: Response, Q_keV: ArrayLike, physical: bool, refine: int, pow
 def _map_sums(Q: Array, response: Response, power: int, refine: int) -> Array:
     def one(q: Array) -> Array:
         unit = (q**2 / (2.0 * _M)) ** power
+        at_rest = response.on_shell(q**2 / (2.0 * _M))[1]  # all of a shell at T = Q²/2m
         if not response.has_continuum:
-            # all of a shell at T = Q²/2m
-            return response.on_shell(q**2 / (2.0 * _M))[1]
-        return (_continuum(response, q, power, refine) + _lines(response, q, power)) / unit
+            return at_rest
+        smooth = (_continuum(response, q, power, refine) + _lines(response, q, power)) / unit
+        return smooth + at_rest if at_rest.shape[-1] else smooth
 
     return jax.lax.map(one, Q)
 

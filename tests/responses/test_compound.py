@@ -1,0 +1,111 @@
+"""Compounds: sums of their atoms, in every quantity."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnu
+from jaxnu import flux
+from jaxnu.cross_sections.effective import effective_charge
+from jaxnu.elements import composition, element, molar_mass
+from jaxnu.errors import InputError
+from jaxnu.responses.sum_rules import f_sum
+
+T_keV = np.array([0.03, 0.3, 2.0, 20.0])
+
+
+@pytest.mark.parametrize(
+    ("formula", "atoms", "mass"),
+    [("NaI", {"Na": 1, "I": 1}, 149.894), ("CaWO4", {"Ca": 1, "W": 1, "O": 4}, 287.91),
+     ("Al2O3", {"Al": 2, "O": 3}, 101.961), ("Xe", {"Xe": 1}, 131.293)],
+)  # fmt: skip
+def test_formula(formula, atoms, mass):
+    assert composition(formula) == atoms
+    assert molar_mass(formula) == pytest.approx(mass, rel=1e-4)
+
+
+@pytest.mark.parametrize("word", ["", "nai", "Na I", "Ca(WO4)", "NaI0", "Zz2", "2Xe", 3])
+def test_what_is_no_formula_is_refused(word):
+    with pytest.raises(InputError, match="target"):
+        jaxnu.response(word)
+
+
+@pytest.mark.parametrize("model", ["central-field", "stepping", "free"])
+def test_cross_section_is_the_sum_over_atoms(model):
+    whole = jaxnu.response("NaI", model)
+    parts = [jaxnu.response(symbol, model) for symbol in ("Na", "I")]
+    for channel in ("magnetic", "weak"):
+        ours = jaxnu.cross_section(T_keV, 400.0, whole, channel=channel)
+        sums = sum(jaxnu.cross_section(T_keV, 400.0, part, channel=channel) for part in parts)
+        # Q nodes follow the narrowest ridge of all
+        np.testing.assert_allclose(ours, sums, rtol=1e-7)
+    assert whole.Z == 64 and whole.model == model
+    assert float(whole.electrons.sum()) == pytest.approx(64.0)
+
+
+def test_numbers_of_atoms_count():
+    """C3H8 by stepping is three carbons and eight hydrogens, per formula unit and per kg."""
+    whole = jaxnu.response("C3H8", "stepping")
+    C, H = jaxnu.response("C", "stepping"), jaxnu.response("H", "stepping")
+    one = [jaxnu.cross_section(T_keV, 400.0, part) for part in (whole, C, H)]
+    np.testing.assert_allclose(one[0], 3.0 * one[1] + 8.0 * one[2], rtol=1e-12)
+    sun = flux.solar()
+    rates = [jaxnu.rate(T_keV, sun, part) for part in (whole, C, H)]
+    shares = [3.0 * element("C").weight, 8.0 * element("H").weight]
+    mixed = (shares[0] * rates[1] + shares[1] * rates[2]) / molar_mass("C3H8")
+    np.testing.assert_allclose(rates[0], mixed, rtol=1e-12)
+
+
+def test_models_may_be_mixed_and_the_name_says_so():
+    """XeNe2 with neon by stepping: rate, effective charges and sums are those of the parts."""
+    neon, xenon = jaxnu.response("Ne", "stepping"), jaxnu.response("Xe")
+    both = type(jaxnu.response("NaI")).of("XeNe2", (xenon, neon))
+    assert both.model == "central-field (Ne: stepping)"
+    with pytest.raises(InputError, match="parts"):
+        type(both).of("XeNe2", (neon, xenon))
+    sun = flux.solar()
+    each = [jaxnu.rate(T_keV, sun, part) for part in (xenon, neon)]
+    weights = np.array([element("Xe").weight, 2.0 * element("Ne").weight])
+    mixed = (weights[0] * each[0] + weights[1] * each[1]) / weights.sum()
+    np.testing.assert_allclose(jaxnu.rate(T_keV, sun, both), mixed, rtol=1e-6)
+    sections = jaxnu.cross_section(T_keV, 400.0, both, by_shell=True)
+    assert sections.shape == (4, len(both.labels))
+    parts = [jaxnu.cross_section(T_keV, 400.0, part, by_shell=True) for part in (xenon, neon)]
+    np.testing.assert_allclose(
+        sections, np.concatenate([parts[0], 2.0 * parts[1]], axis=-1), rtol=1e-6, atol=1e-80
+    )
+    ours, charges = effective_charge(2.0, both), effective_charge(2.0, xenon)
+    np.testing.assert_allclose(ours, np.array(charges) + 20.0, rtol=1e-6)
+    assert float(f_sum(both, 10.0).sum()) == pytest.approx(54.0 + 20.0, rel=5e-3)
+
+
+def test_lines_keep_their_shell_and_strength():
+    whole = jaxnu.response("NaI")
+    parts = [jaxnu.response(symbol) for symbol in ("Na", "I")]
+    T, shell = whole.lines()
+    assert T.shape[0] == sum(part.lines().T_keV.shape[0] for part in parts)
+    first = 0
+    Q = np.array([0.5, 5.0])
+    for part, symbol in zip(parts, ("Na", "I"), strict=True):
+        own = part.lines()
+        for n in (0, own.T_keV.shape[0] - 1):
+            assert float(T[first + n]) == float(own.T_keV[n])
+            assert whole.labels[int(shell[first + n])] == f"{symbol} {part.labels[own.shell[n]]}"
+            for name in ("line_longitudinal", "line_transverse"):
+                ours, theirs = getattr(whole, name)(first + n, Q), getattr(part, name)(n, Q)
+                np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        first += own.T_keV.shape[0]
+
+
+def test_gradient_in_thresholds_of_a_part():
+    whole = jaxnu.response("NaI", "stepping")
+
+    def section(scale):
+        parts = tuple(
+            type(p)(p.target, p.model, p.Z, p.labels, scale * p.electrons, p.thresholds_keV)
+            for p in whole.parts
+        )
+        return jaxnu.cross_section(2.0, 400.0, type(whole).of("NaI", parts))
+
+    value, slope = jax.value_and_grad(section)(1.0)
+    assert float(slope) == pytest.approx(float(value), rel=1e-12)
