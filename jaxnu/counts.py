@@ -157,7 +157,11 @@ def check_parameters(experiment: Experiment) -> None:
     )  # fmt: skip
     for name, flux in (("density", p.source.density), ("line_flux", p.source.line_flux)):
         checks.number_range(f"source.{name}", flux, 0.0, 1e30, "", "fluxes are finite, positive")
-    if experiment.background_floating and not np.any(np.asarray(p.background) > 0.0):
+    if (
+        experiment.has_background
+        and experiment.background_floating
+        and not np.any(np.asarray(p.background) > 0.0)
+    ):
         raise InputError(
             "background = 0 in all bins, and its norm floats, which then has no meaning; give a "
             "positive rate in some bin, or constrain the norm (background_floating=False)"

@@ -21,6 +21,15 @@ REACH = 8.0  # σ beyond which a Gaussian adds nothing: its tail holds 6e-16
 PANEL_WIDTH = 2.0  # σ per panel: eight Gauss–Legendre nodes there see a smooth function
 PANEL_RATIO = 2.0  # largest ratio of a panel's ends: dσ/dT falls like 1/T
 LOWEST_T_keV = 1e-3  # 1 eV, below every ionisation energy
+DATA_KINDS = ("counts", "on-off", "difference")
+# what a systematic may move: its name in a file → the field of Parameters that is scaled
+SYSTEMATICS = {
+    "flux": "source",
+    "exposure": "exposure_kg_day",
+    "resolution": "resolution_keV",
+    "threshold": "threshold_keV",
+    "efficiency": "efficiency",
+}
 PANELS_MAX = 4000  # more than this means that the resolution is mistyped
 
 
@@ -41,6 +50,8 @@ class Parameters:
     background: mean rate in each bin, 1/(kg keV d).
     background_uncertainty: relative 1σ of the constraint on the background's norm; without
         effect while the norm floats.
+    off_exposure_kg_day: mass × time without the source, kg d; 0 where there is none.
+    systematic_uncertainty: relative 1σ of each of the experiment's systematics.
     """
 
     source: Spectrum
@@ -52,6 +63,10 @@ class Parameters:
     bin_edges_keV: Float[Array, "bins+1"]
     background: Float[Array, "bins"]
     background_uncertainty: Float[Array, ""]
+    off_exposure_kg_day: Float[Array, ""] = field(default_factory=lambda: jnp.zeros(()))
+    systematic_uncertainty: Float[Array, "systematics"] = field(
+        default_factory=lambda: jnp.zeros(0)
+    )
 
 
 @jax.tree_util.register_dataclass
@@ -60,17 +75,24 @@ class Experiment:
     """Parameters with counts (None for a forecast) and the static description of an experiment.
 
     parameters: what may be varied.
-    counts: events per bin, or None.
+    counts: events per bin, or None; with the source on, where the data are on-off.
     acceptance: mean efficiency of each bin as loaded, a constant: it tells what background was
         behind the detected one, and stays when a parameter moves.
     name, title: short name and one line for people.
-    target: element symbol.
+    target: element symbol, or formula of a compound.
     background_floating: the background's norm is free; otherwise it is constrained to 1 ± its
         uncertainty.
     background_has_efficiency: the background rate is one of detected events; otherwise the
         efficiency is still to be multiplied.
     transfer_edges_keV: panel edges of the integral over the energy transfer T, see transfer_edges.
     reference: pairs of key and text: citation, doi, published limit, where the numbers come from.
+    off_counts: events per bin without the source, or None.
+    difference: (values, errors) of an ON − OFF spectrum per bin, 1/(kg keV d), or None.
+    data_kind: "counts" (Poisson), "on-off" (Poisson with and without the source at once) or
+        "difference" (ON − OFF, Gaussian errors; those of the expected background in a forecast).
+    systematics: pairs (name, parameter): what moves with each nuisance, see SYSTEMATICS.
+    has_background: False for an entry that holds published parameters, perhaps counts, but no
+        background model: its signal can be computed, a limit or a forecast cannot.
     numerics: node counts.
 
     All fields from `name` on are static: a change of one compiles again.
@@ -86,7 +108,17 @@ class Experiment:
     background_has_efficiency: bool = field(metadata={"static": True})
     transfer_edges_keV: tuple[float, ...] = field(metadata={"static": True})
     reference: tuple[tuple[str, str], ...] = field(metadata={"static": True})
+    off_counts: Float[Array, "bins"] | None = None
+    difference: Float[Array, "2 bins"] | None = None
+    data_kind: str = field(default="counts", metadata={"static": True})
+    systematics: tuple[tuple[str, str], ...] = field(default=(), metadata={"static": True})
+    has_background: bool = field(default=True, metadata={"static": True})
     numerics: Numerics = field(default=NUMERICS, metadata={"static": True})
+
+    @property
+    def has_data(self) -> bool:
+        """False for a forecast."""
+        return self.counts is not None or self.difference is not None
 
     def refined(self, factor: int) -> "Experiment":
         """The same experiment with every quadrature `factor` times denser, to test convergence."""
@@ -143,8 +175,9 @@ def _check_layout(experiment: Experiment) -> None:
     p = experiment.parameters
     bins = p.bin_edges_keV.shape[-1] - 1
     lengths = {"background": p.background.shape[-1], "acceptance": experiment.acceptance.shape[-1]}
-    if experiment.counts is not None:
-        lengths["counts"] = experiment.counts.shape[-1]
+    for key in ("counts", "off_counts", "difference"):
+        if (value := getattr(experiment, key)) is not None:
+            lengths[key] = value.shape[-1]
     for key, length in lengths.items():
         if length != bins:
             raise InputError(

@@ -16,10 +16,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import erf
 
 from jaxnu import checks, elements, flux, precision  # noqa: F401
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import (
+    DATA_KINDS,
+    SYSTEMATICS,
     Experiment,
     Parameters,
     acceptance,
@@ -41,6 +44,7 @@ SECTIONS = (
     "detector",
     "data",
     "background",
+    "systematics",
     "statistics",
     "reference",
 )
@@ -48,6 +52,10 @@ SOURCES = {
     "solar": ("metallicity", "components"),
     "reactor": ("power", "distance", "fractions", "nu_per_fission", "capture"),
 }
+EFFICIENCY = ("energies", "values", "threshold", "width", "plateau")
+DATA = (
+    "kind", "bin_edges", "counts", "off_counts", "off_exposure", "values", "errors",
+)  # fmt: skip
 REFERENCE = ("citation", "doi", "arxiv", "published_limit", "obtained", "notes")
 
 
@@ -107,6 +115,15 @@ class _Table:
         if not isinstance(value, str) or not value.strip():
             raise self.refuse(key, expected)
         return value
+
+    def number(self, key: str, low: float, high: float, remedy: str) -> float:
+        """A bare number above low, up to high."""
+        expected = f"a number in ({low:g}, {high:g}]"
+        value = self.get(key, expected)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.refuse(key, expected)
+        checks.number_range(self.where(key), value, low, high, "", remedy, open_low=True)
+        return float(value)
 
     def flag(self, key: str) -> bool:
         value = self.get(key, "true or false")
@@ -229,7 +246,35 @@ def _resolution(table: _Table) -> np.ndarray:
     return np.array(values)
 
 
-def _efficiency(table: _Table) -> tuple[np.ndarray, np.ndarray]:
+ERF_KNOTS = 41  # over ±4 widths: the cubic through them differs from erf by 2e-5
+
+
+def _turn_on(table: _Table, first: float, last: float) -> tuple[np.ndarray, np.ndarray]:
+    """Knots of plateau · ½ (1 + erf((E − threshold)/(√2 width))), from bin to bin."""
+    threshold = table.energy("threshold", 'the energy of half efficiency, such as "0.3 keV"')
+    width = table.energy("width", 'the 1σ width of the turn-on, such as "30 eV"')
+    plateau = table.number("plateau", 0.0, 1.0, "80% is written 0.8")
+    remedy = "a turn-on has a threshold and a width above zero"
+    for key, value in (("threshold", threshold), ("width", width)):
+        checks.number_range(
+            table.where(key), value, 0.0, ENERGY_MAX_keV, "keV", remedy, open_low=True
+        )
+    z = np.linspace(-4.0, 4.0, ERF_KNOTS)
+    energies, values = threshold + width * z, 0.5 * plateau * (1.0 + erf(z / np.sqrt(2.0)))
+    values[0], values[-1] = 0.0, plateau
+    below = [first] if first < energies[0] else []
+    above = [last] if last > energies[-1] else []
+    return (
+        np.concatenate([below, energies, above]),
+        np.concatenate([[0.0] * len(below), values, [plateau] * len(above)]),
+    )
+
+
+def _efficiency(table: _Table, first: float, last: float) -> tuple[np.ndarray, np.ndarray]:
+    if "threshold" in table:
+        table.allow(("threshold", "width", "plateau"))
+        return _turn_on(table, first, last)
+    table.allow(("energies", "values"))
     energies = _energies(table, "energies")
     values = table.numbers("values", "an efficiency between 0 and 1 for each energy")
     if len(values) != len(energies):
@@ -242,20 +287,19 @@ def _efficiency(table: _Table) -> tuple[np.ndarray, np.ndarray]:
     return energies, values
 
 
-def _counts(table: _Table, bins: int) -> np.ndarray | None:
-    if "counts" not in table:
+def _counts(table: _Table, key: str, bins: int) -> np.ndarray | None:
+    if key not in table:
         return None
-    expected = "a whole number of events for each bin, or leave counts out for a forecast"
-    counts = table.numbers("counts", expected)
-    for i, value in enumerate(table.content["counts"]):
+    expected = f"a whole number of events for each bin, or leave {key} out for a forecast"
+    counts = table.numbers(key, expected)
+    for i, value in enumerate(table.content[key]):
         if value < 0 or not isinstance(value, int):
             raise InputError(
-                f"{table.where('counts')}[{i}] = {value!r} is not a number of events; "
-                f"give {expected}"
+                f"{table.where(key)}[{i}] = {value!r} is not a number of events; give {expected}"
             )
     if len(counts) != bins:
         raise InputError(
-            f"{table.where('counts')} has {len(counts)} values for {bins} bins "
+            f"{table.where(key)} has {len(counts)} values for {bins} bins "
             f"({bins + 1} edges); give one for each bin"
         )
     return counts
@@ -291,12 +335,78 @@ def _statistics(table: _Table) -> tuple[bool, float]:
         if key in table:
             raise table.refuse(key, 'background_norm = "constrained", or leave this key out')
         return True, 1.0
-    value = table.get(key, "a relative 1σ such as 0.05")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise table.refuse(key, "a relative 1σ such as 0.05")
-    remedy = "5% is written 0.05"
-    checks.number_range(table.where(key), value, 0.0, 1.0, "", remedy, open_low=True)
-    return False, float(value)
+    return False, table.number(key, 0.0, 1.0, "5% is written 0.05")
+
+
+def _systematics(top: _Table) -> tuple[tuple[tuple[str, str], ...], np.ndarray]:
+    """((name, parameter), …) and the relative 1σ of each [systematics.NAME]."""
+    if "systematics" not in top:
+        return (), np.zeros(0)
+    names = (
+        tuple(top.content["systematics"]) if isinstance(top.content["systematics"], dict) else ()
+    )
+    table = top.table("systematics", names)
+    pairs, sigmas = [], []
+    for name in names:
+        if name == "background":
+            raise InputError(
+                f"{table.where(name)}: the background's norm has its own nuisance; give "
+                "[statistics] background_uncertainty, or another name"
+            )
+        one = table.table(name, ("parameter", "uncertainty"))
+        parameter = one.text("parameter", f"one of {', '.join(SYSTEMATICS)}")
+        checks.one_of(one.where("parameter"), parameter, SYSTEMATICS)
+        pairs.append((name, parameter))
+        sigmas.append(one.number("uncertainty", 0.0, 1.0, "a relative 1σ, 5% is written 0.05"))
+    return tuple(pairs), np.array(sigmas)
+
+
+def _observed(table: _Table, bins: int) -> dict[str, Any]:
+    """What was measured, by kind: fields of Experiment, and off_exposure_kg_day."""
+    kind = table.text("kind", f"one of {', '.join(DATA_KINDS)}") if "kind" in table else "counts"
+    checks.one_of(table.where("kind"), kind, DATA_KINDS)
+    own = {
+        "counts": ("counts",),
+        "on-off": ("counts", "off_counts", "off_exposure"),
+        "difference": ("values", "errors", "off_exposure"),
+    }
+    table.allow(("kind", "bin_edges", *own[kind]))
+    found: dict[str, Any] = {"data_kind": kind, "off_exposure_kg_day": 0.0}
+    if kind != "difference":
+        found["counts"] = _counts(table, "counts", bins)
+    if kind == "on-off":
+        found["off_counts"] = _counts(table, "off_counts", bins)
+        if (found["counts"] is None) != (found["off_counts"] is None):
+            raise InputError(
+                f"{table.file}: {table.path} has one of counts and off_counts; give both, or "
+                "neither for a forecast"
+            )
+    if kind == "difference" and "values" in table:
+        found["difference"] = _difference(table, bins)
+    if kind == "on-off" or (kind == "difference" and "values" not in table):
+        expected = 'mass × time without the source, such as "280 kg d"'
+        exposure = table.quantity("off_exposure", "exposure", expected)
+        checks.number_range(
+            table.where("off_exposure"), exposure, 0.0, EXPOSURE_MAX, "kg d", expected,
+            open_low=True,
+        )  # fmt: skip
+        found["off_exposure_kg_day"] = exposure
+    return found
+
+
+def _difference(table: _Table, bins: int) -> np.ndarray:
+    pair = [table.quantities(key, "rate", "1/(kg keV d)") for key in ("values", "errors")]
+    for key, each in zip(("values", "errors"), pair, strict=True):
+        if len(each) != bins:
+            raise InputError(
+                f"{table.where(key)} has {len(each)} values for {bins} bins ({bins + 1} edges); "
+                "give one for each bin"
+            )
+    checks.number_range(
+        table.where("errors"), pair[1], 0.0, RATE_MAX, "1/(kg keV d)", "1σ of each value",
+        open_low=True,
+    )  # fmt: skip
+    return np.stack(pair)
 
 
 def _parse(file: str, text: str) -> dict[str, Any]:
@@ -314,23 +424,33 @@ def _loaded(name: str, file: str, text: str) -> Experiment:
         return _read(name, file, text)
 
 
+def _material(target: _Table) -> str:
+    """The element, or the compound, of a target."""
+    if "compound" in target:
+        target.allow(("compound", "exposure"))
+        formula = target.text("compound", 'a formula such as "NaI"')
+        with _located(f"{target.where('compound')}: "):
+            elements.composition(formula)
+        return formula
+    symbol = target.text("element", 'a chemical symbol such as "Xe", or compound = "NaI"')
+    with _located(f"{target.where('element')}: "):
+        elements.element(symbol)
+    return symbol
+
+
 def _read(name: str, file: str, text: str) -> Experiment:
     top = _Table(file, "", _parse(file, text), SECTIONS)
     title = top.text("title", "one line that names the experiment")
     source_keys = ("kind", *(key for keys in SOURCES.values() for key in keys))
     source_table = top.table("source", source_keys)
-    target = top.table("target", ("element", "exposure"))
+    target = top.table("target", ("element", "compound", "exposure"))
     detector = top.table("detector", ("resolution", "efficiency"))
     resolution_table = detector.table("resolution", ("constant", "sqrt", "linear"))
-    efficiency_table = detector.table("efficiency", ("energies", "values"))
-    data = top.table("data", ("bin_edges", "counts"))
-    background_table = top.table("background", ("rate", "includes_efficiency"))
-    statistics = top.table("statistics", ("background_norm", "background_uncertainty"))
+    data = top.table("data", DATA)
+    known = "background" in top
     reference = top.table("reference", REFERENCE)
 
-    element = target.text("element", 'a chemical symbol such as "Xe"')
-    with _located(f"{target.where('element')}: "):
-        elements.element(element)
+    material = _material(target)
     exposure = target.quantity("exposure", "exposure", 'mass × time, such as "1.16 t yr"')
     checks.number_range(
         target.where("exposure"), exposure, 0.0, EXPOSURE_MAX, "kg d",
@@ -339,12 +459,26 @@ def _read(name: str, file: str, text: str) -> Experiment:
 
     bin_edges = _energies(data, "bin_edges")
     bins = len(bin_edges) - 1
-    counts = _counts(data, bins)
-    background = _background(background_table, bins)
-    has_efficiency = background_table.flag("includes_efficiency")
-    floating, uncertainty = _statistics(statistics)
+    observed = _observed(data, bins)
+    background, has_efficiency, floating, uncertainty = np.zeros(bins), True, True, 1.0
+    if known:
+        background_table = top.table("background", ("rate", "includes_efficiency"))
+        background = _background(background_table, bins)
+        has_efficiency = background_table.flag("includes_efficiency")
+        statistics = top.table("statistics", ("background_norm", "background_uncertainty"))
+        floating, uncertainty = _statistics(statistics)
     resolution = _resolution(resolution_table)
-    knots, efficiency = _efficiency(efficiency_table)
+    # parameters only, no efficiency known: all events of the bins
+    step = {
+        "threshold": f"{bin_edges[0]} keV",
+        "width": f"{bin_edges[0] * 1e-3} keV",
+        "plateau": 1.0,
+    }
+    if not known and "efficiency" not in detector:
+        detector.content["efficiency"] = step
+    efficiency_table = detector.table("efficiency", EFFICIENCY)
+    knots, efficiency = _efficiency(efficiency_table, bin_edges[0], bin_edges[-1])
+    systematics, sigmas = _systematics(top)
     if knots[0] > bin_edges[0] or knots[-1] < bin_edges[-1]:
         raise InputError(
             f"{efficiency_table.where('energies')} = {knots[0]:g} … {knots[-1]:g} keV does not "
@@ -369,19 +503,29 @@ def _read(name: str, file: str, text: str) -> Experiment:
         bin_edges_keV=jnp.asarray(bin_edges, float),
         background=jnp.asarray(background, float),
         background_uncertainty=jnp.asarray(uncertainty, float),
+        off_exposure_kg_day=jnp.asarray(observed.pop("off_exposure_kg_day"), float),
+        systematic_uncertainty=jnp.asarray(sigmas, float),
     )
+    kind = observed.pop("data_kind")
+    data_arrays = {
+        key: None if value is None else jnp.asarray(value, float)
+        for key, value in {"counts": None, **observed}.items()
+    }
     return Experiment(
         parameters=parameters,
-        counts=None if counts is None else jnp.asarray(counts, float),
         acceptance=acceptance(parameters),
         name=name,
         title=title,
-        target=element,
+        target=material,
         background_floating=floating,
         background_has_efficiency=has_efficiency,
         transfer_edges_keV=edges,
         reference=tuple({"citation": citation, **texts}.items()),
         numerics=NUMERICS,
+        data_kind=kind,
+        systematics=systematics,
+        has_background=known,
+        **data_arrays,
     )
 
 
@@ -434,8 +578,16 @@ def describe(name: str | os.PathLike[str]) -> str:
     p = experiment.parameters
     c0, c1, c2 = (float(c) for c in p.resolution_keV)
     terms = (f"{c0:g}" * (c0 > 0), f"{c1:g} √T" * (c1 > 0), f"{c2:g} T" * (c2 > 0))
-    counts = "none, a forecast" if experiment.counts is None else f"{int(experiment.counts.sum())}"
-    if experiment.background_floating:
+    counts = "none, a forecast" if experiment.has_background else "none, parameters only"
+    if experiment.difference is not None:
+        counts = "ON − OFF spectrum with errors"
+    elif experiment.counts is not None:
+        counts = f"{int(experiment.counts.sum())}"
+    if experiment.off_counts is not None:
+        counts += f" ON, {int(experiment.off_counts.sum())} OFF"
+    if not experiment.has_background:
+        norm = "unknown: no limit can be computed"
+    elif experiment.background_floating:
         norm = "floating norm"
     else:
         norm = f"norm constrained to {100 * float(p.background_uncertainty):g}%"
@@ -449,7 +601,17 @@ def describe(name: str | os.PathLike[str]) -> str:
         f"{float(p.bin_edges_keV[-1]):g} keV",
         "events": counts,
         "background": f"{float(p.background.min()):.4g} to {float(p.background.max()):.4g} "
-        f"/(kg keV d), {norm}",
+        f"/(kg keV d), {norm}"
+        if experiment.has_background
+        else norm,
+        "statistics": f"{experiment.data_kind}"
+        + (f", {float(p.off_exposure_kg_day):g} kg d off" if p.off_exposure_kg_day > 0.0 else ""),
+        **{
+            f"nuisance {name}": f"{parameter} ± {100.0 * float(sigma):g}%"
+            for (name, parameter), sigma in zip(
+                experiment.systematics, p.systematic_uncertainty, strict=True
+            )
+        },
         **{key.replace("_", " "): text for key, text in experiment.reference},
     }
     width = max(map(len, lines))
@@ -460,8 +622,8 @@ def headline(name: str) -> tuple[str, bool, str, str]:
     """(element, whether it has counts, title, citation) of a shipped experiment, read only."""
     content = _parse(f"{name}.toml", _catalogue()[name].read_text(encoding="utf-8"))
     return (
-        content["target"]["element"],
-        "counts" in content["data"],
+        content["target"].get("element") or content["target"]["compound"],
+        "counts" in content["data"] or "values" in content["data"],
         content["title"],
         content["reference"]["citation"],
     )
