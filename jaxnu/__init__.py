@@ -42,7 +42,7 @@ _PUBLIC = {
     "FitError": "jaxnu.errors",
     "Numerics": "jaxnu.settings",
 }
-_MODULES = ("flux", "constants")
+_MODULES = ("flux", "mixing", "constants")
 
 __all__ = [*_PUBLIC, *_MODULES]
 

@@ -11,13 +11,13 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxnu import checks
 from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
+from jaxnu.cross_sections.charge import NEUTRINO_MASS_eV
 from jaxnu.cross_sections.differential import (
     check_range,
     edge_nodes,
     q_edges,
     scalar_cross_section,
 )
-from jaxnu.cross_sections.charge import NEUTRINO_MASS_eV
 from jaxnu.cross_sections.kinematics import lowest_neutrino_energy
 from jaxnu.cross_sections.light_cone import cone_edges, cone_nodes, cone_start, mass_cut
 from jaxnu.elements import element
@@ -204,8 +204,9 @@ def rate(
         and a millicharge.
     flavors: whose scattering counts: "all", or the share of ν_e ("nu_e") or of the others ("nu_x")
         in the flux, for a radius or charge of theirs alone. m_nu_eV: as in `cross_section`.
-    Returns 1/(kg keV d), in the unit of the coefficient. Raises InputError for concrete T ≤ 0, above the highest energy of the
-        flux or of the response's tables, or NaN, and for μ² outside [0, 1e-12].
+    Returns 1/(kg keV d), per unit of the parameter for a coefficient. Raises InputError for
+        concrete T ≤ 0, above the highest energy of the flux or of the response's tables, or NaN,
+        and for μ² outside [0, 1e-12].
     """
     require_x64("rate")
     checks.instance("flux", flux, Spectrum, "flux.solar() or flux.reactor(...) gives one")
@@ -224,9 +225,7 @@ def rate(
     check_range(T_keV, response)
     checks.magnetic_moment_squared("mu2", mu2)
     T = jnp.asarray(T_keV, dtype=float)
-    which = Channel(
-        channel, antineutrino=flux.antineutrino, flavors=flavors, m_nu_eV=m_nu_eV
-    )
+    which = Channel(channel, antineutrino=flux.antineutrino, flavors=flavors, m_nu_eV=m_nu_eV)
     which.check(response)
     value = map_rates(T.ravel(), flux, response, which, numerics)[0].reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

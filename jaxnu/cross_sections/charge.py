@@ -10,6 +10,7 @@ for neutrinos and antineutrinos alike (docs/physics.md), and the cross section i
 """
 
 import math
+from typing import Any
 
 from jaxnu.constants import FINE_STRUCTURE, FERMI_per_keV2, HBARC2_keV2_cm2
 
@@ -30,7 +31,7 @@ CHARGE_POWERS = {
 NEUTRINO_MASS_eV = 0.05  # sqrt(Δm²_atm): at least one neutrino is as heavy
 
 
-def product(name: str, weak: float, radius: float, charge: float) -> float:
+def product(name: str, weak: Any, radius: Any, charge: Any) -> Any:
     """The coefficient of a channel in (weak + radius·<r²> + charge·q_ν)²."""
     terms = (weak, radius, charge)
     r, q = CHARGE_POWERS[name]

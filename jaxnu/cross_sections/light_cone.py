@@ -1,9 +1,9 @@
 """Quadrature in Q where the transverse kernel has its pole at the light cone, Q = T.
 
-k_R = c/(Q² − T²) there, and a real photon absorbs at Q = T, so the integral over Q is a logarithm of
-its lower end, which the neutrino mass sets: Q² − T² ≥ m_ν² T²/[E(E − T)]. From there to a small
-Q² − T² = low, S, R and c are constant and the integral is c R(T,T) ln(low/cut), exact in E and m_ν:
-one node at Q = T. Above it Gauss–Legendre panels are even in ln(Q² − T²).
+k_R = c/(Q² − T²) there, and a real photon is absorbed at Q = T, so the integral over Q is a
+logarithm of its lower end, which the neutrino mass sets: Q² − T² ≥ m_ν² T²/[E(E − T)]. From there
+to a small Q² − T² = low, R and c are constant and the integral is c R(T,T) ln(low/cut), exact in E
+and m_ν: one node at Q = T. Above it Gauss–Legendre panels are even in ln(Q² − T²).
 """
 
 import jax.numpy as jnp
@@ -13,9 +13,7 @@ from jaxnu.numerics.quadrature import panel_nodes, ridge_panel_edges
 from jaxnu.settings import Numerics
 
 
-def mass_cut(
-    T: Float[Array, ""], E: Float[Array, "..."], m_nu_eV: float
-) -> Float[Array, "..."]:
+def mass_cut(T: Float[Array, ""], E: Float[Array, "..."], m_nu_eV: float) -> Float[Array, "..."]:
     """The least Q² − T² = m_ν² T²/[E(E − T)] [keV²], for m_ν ≪ E − T."""
     return (1e-3 * m_nu_eV * T) ** 2 / (E * (E - T))
 

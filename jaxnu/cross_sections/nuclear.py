@@ -10,8 +10,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks
 from jaxnu.constants import (
-    ATOMIC_MASS_keV,
     SIN2_WEINBERG,
+    ATOMIC_MASS_keV,
     ELECTRON_MASS_keV,
     FERMI_per_keV2,
     HBARC2_keV2_cm2,

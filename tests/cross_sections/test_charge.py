@@ -10,8 +10,8 @@ from scipy.integrate import quad
 
 from jaxnu import cross_section, cross_section_lines, flux, rate, response, weak_with_charges
 from jaxnu.constants import (
-    SIN2_WEINBERG,
     FINE_STRUCTURE,
+    SIN2_WEINBERG,
     AVOGADRO_per_mol,
     ELECTRON_MASS_keV,
     FERMI_per_keV2,
@@ -101,7 +101,7 @@ def test_kernels_are_the_weak_ones_with_a_shifted_coupling(agree):
         k_R = scale * g_V**2 * (P**2 + Q**2) * (Q**2 - T**2) / Q**2
         kernels = {n: weak_kernels(T, E, Q, electron, antineutrino, n) for n in CHARGE_POWERS}
         for part, expected in enumerate((k_S, k_R)):
-            got = weak_with_charges(lambda n, i=part: kernels[n][i], R2, CHARGE)
+            got = weak_with_charges(lambda n, i=part, k=kernels: k[n][i], R2, CHARGE)
             agree(f"{flavor}, k_{'SR'[part]}", got, expected, 1e-12)
 
 
