@@ -70,7 +70,6 @@ class ElectronCloud:
         return below * (LAST_keV / jnp.maximum(Q, LAST_keV)) ** 4
 
 
-@cache
 def electron_cloud(element: str) -> ElectronCloud:
     """The electrons of a neutral atom in its self-consistent field, H to Cs.
 
@@ -89,6 +88,12 @@ def electron_cloud(element: str) -> ElectronCloud:
             f"target = {element!r} has Z = {Z}; allowed: Z ≤ {Z_MAX}, H to Cs, for the electrons "
             "of an atom; leave electrons=None for the bare nucleus"
         )
+    return _cloud(element)
+
+
+@cache
+def _cloud(element: str) -> ElectronCloud:
+    Z = lookup(element).Z
     mesh, sigma = _one_orbital(Z) if Z <= 2 else _density(self_consistent_field(element))
     # finer than the orbitals need: sin(Qr) at the largest Q
     steps = np.arange((mesh.r.shape[0] - STENCIL) * FINER) / FINER + STENCIL // 2

@@ -265,6 +265,8 @@ def test_rate_is_the_double_integral(source, name, agree):
         }
         parts["all"] = sum(parts.values())
         for flavors, expected in parts.items():
+            if flavors != "all" and name != "charge-radius":
+                continue  # each compiles anew
             scale = abs(parts["nu_e"]) + abs(parts["nu_x"])
             got = rate(T, source, atom, channel=name, flavors=flavors)
             agree(f"{name}, {flavors}, T = {T}", got, expected, 1e-6, scale)
