@@ -96,7 +96,8 @@ def _cone_weights(
     def line(E: Array, strength: Array) -> tuple[Array, ...]:
         fraction = _electron_fraction(flux, channel, E)
         last = jnp.log(jnp.maximum(4.0 * E * (E - T), low))
-        part = strength * weights_below(edges, last, numerics.q_order).ravel() * dQ2_per_log
+        part = weights_below(edges, last, numerics.q_order).ravel() * dQ2_per_log
+        part = jnp.where(E > T, strength * part, 0.0)
         k_S, k_R = channel.kernels(T, E, Q, fraction)
         c_S, c_R = channel.kernels(T, E, T, fraction, poles=1)
         return part * k_S, part * k_R, strength * log(E) * c_S, strength * log(E) * c_R

@@ -336,3 +336,21 @@ def test_bad_input():
         cross_section(1.0, 300.0, atom, channel="millicharge", m_nu_eV=0.0)
     with pytest.raises(InputError, match="flavors = 'nu_mu' is unknown"):
         rate(1.0, flux.line(747.0, 1e9), atom, channel="weak", flavors="nu_mu")
+
+
+@pytest.mark.slow
+def test_gradients_and_ends_of_the_millicharge(source, slope, agree):
+    atom = response("Ge", "hydrogenic")
+    f = jax.jit(lambda T: rate(T, source, atom, channel="millicharge"))
+    T = np.array([16.0, 60.0])
+    gradient = jax.jit(jax.grad(lambda T: f(T).sum()))(T)
+    agree("dR/dT²", gradient, slope(f, T, 1e-3 * T), 1e-6)
+    sigma = jax.jit(lambda E: cross_section(20.0, E, atom, channel="millicharge"))
+    derivative = jax.jit(jax.grad(sigma))(200.0)
+    agree("d²σ/dTdE", derivative, slope(sigma, 200.0, 0.2), 1e-6)
+    # below threshold, at the end, beyond the flux
+    ends = np.concatenate([f(np.array(pair)) for pair in ([5.0, 861.9], [862.1, 2000.0])])
+    assert ends[0] == 0.0 and np.all(ends[2:] == 0.0) and 0.0 < ends[1] < 0.01 * float(f(T)[1])
+    close = [float(sigma(20.0 + gap)) for gap in (-1.0, 1e-12, 1e-4, 1e-2, 1.0)]
+    print(f"σ at E − T = −1, 1e-12, 1e-4, 0.01, 1 keV: {close}")
+    assert close[0] == close[1] == 0.0 and np.all(np.diff(close[1:]) > 0.0)
