@@ -63,7 +63,7 @@ def flavor_moment_squared(
     are not seen, so they add incoherently. The same for ν and ν̄.
     moments: 3×3 matrix in the mass basis [μ_B], row the final, column the initial state: any for
         Dirac neutrinos, antisymmetric for Majorana ones. mixing_matrix: U, see `pmns_matrix`.
-    Source: Giunti and Studenikin, Rev. Mod. Phys. 87, 531 (2015), eq 4.4 at L = 0.
+    Source: Giunti and Studenikin, Rev. Mod. Phys. 87, 531 (2015), at L = 0.
     """
     checks.one_of("flavor", flavor, FLAVORS)
     mu, U = _matrix("moments", moments), _matrix("mixing_matrix", mixing_matrix)

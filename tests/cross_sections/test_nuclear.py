@@ -165,7 +165,7 @@ def test_share_of_electron_neutrinos(agree):
 
 
 def test_published_rates_in_germanium(agree):
-    """Billard et al., J. Phys. G 44, 105101 (2017), table 1: events/(kg d) above a threshold."""
+    """Billard et al., J. Phys. G 44, 105101 (2017): events/(kg d) above a threshold."""
     fractions = {"235U": 0.556, "239Pu": 0.326, "238U": 0.071, "241Pu": 0.047}
     core = flux.reactor(8.54, 400.0, fractions=fractions, E_max_keV=12000.0)
     x, w = np.polynomial.legendre.leggauss(60)
