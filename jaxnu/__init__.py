@@ -23,8 +23,12 @@ _PUBLIC = {
     "cross_section": "jaxnu.cross_sections",
     "cross_section_lines": "jaxnu.cross_sections",
     "effective_charge": "jaxnu.cross_sections",
+    "weak_with_charges": "jaxnu.cross_sections",
+    "nuclear_cross_section": "jaxnu.cross_sections",
+    "electron_cloud": "jaxnu.cross_sections",
     "Spectrum": "jaxnu.flux",
     "rate": "jaxnu.rates",
+    "nuclear_rate": "jaxnu.nuclear_rates",
     "expected_counts": "jaxnu.counts",
     "Experiment": "jaxnu.experiments",
     "Parameters": "jaxnu.experiments",
@@ -38,7 +42,7 @@ _PUBLIC = {
     "FitError": "jaxnu.errors",
     "Numerics": "jaxnu.settings",
 }
-_MODULES = ("flux", "constants")
+_MODULES = ("flux", "mixing", "constants")
 
 __all__ = [*_PUBLIC, *_MODULES]
 

@@ -85,6 +85,18 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
         raise InputError(f"{name} = {value!r} is unknown; allowed: {', '.join(allowed)}; {hint}")
 
 
+def broadcast(first: str, a: Any, second: str, b: Any) -> None:
+    """Refuse two arrays whose shapes do not broadcast."""
+    shapes = np.shape(a), np.shape(b)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise InputError(
+            f"{first} and {second} have shapes {shapes[0]} and {shapes[1]}, which do not "
+            f"broadcast; give equal shapes, or {first}[:, None] with {second}[None, :]"
+        ) from None
+
+
 def increasing(name: str, values: Any, unit: str) -> None:
     """Refuse an array that does not increase strictly."""
     if is_traced(values):

@@ -34,6 +34,15 @@ class Subshell:
         return f"{n}{'spdf'[l]}"
 
 
+@dataclass(frozen=True)
+class Isotope:
+    """A natural isotope: mass number, atomic mass [u], share of the element's atoms."""
+
+    A: int
+    mass_u: float
+    abundance: float
+
+
 def read_rows(name: str) -> list[dict[str, str]]:
     """Rows of a shipped CSV table; lines that start with # carry source and unit."""
     text = resources.files("jaxnu.data").joinpath(name).read_text(encoding="utf-8")
@@ -47,6 +56,30 @@ def elements() -> dict[str, Element]:
         row["symbol"]: Element(row["symbol"], int(row["Z"]), float(row["weight"]))
         for row in read_rows("elements.csv")
     }
+
+
+@cache
+def _isotope_table() -> dict[str, tuple[Isotope, ...]]:
+    table: dict[str, tuple[Isotope, ...]] = {}
+    for row in read_rows("isotopes.csv"):
+        isotope = Isotope(int(row["A"]), float(row["mass_u"]), float(row["abundance"]))
+        table[row["symbol"]] = (*table.get(row["symbol"], ()), isotope)
+    return table
+
+
+def isotopes(symbol: str) -> tuple[Isotope, ...]:
+    """The natural isotopes of an element, abundances summing to 1.
+
+    Raises:
+        InputError: not an element, or one whose isotopes are not tabulated here.
+    """
+    element(symbol)
+    if symbol not in _isotope_table():
+        raise InputError(
+            f"target = {symbol!r} has no isotopes in jaxnu; tabulated are "
+            f"{', '.join(_isotope_table())}; use one of these"
+        )
+    return _isotope_table()[symbol]
 
 
 @cache

@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxnu import checks
 from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol, ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
+from jaxnu.cross_sections.charge import NEUTRINO_MASS_eV
 from jaxnu.cross_sections.differential import (
     at_rest_cross_section,
     check_range,
@@ -18,8 +19,9 @@ from jaxnu.cross_sections.differential import (
     q_edges,
 )
 from jaxnu.cross_sections.kinematics import lowest_neutrino_energy
+from jaxnu.cross_sections.light_cone import cone_edges, cone_nodes, cone_start, mass_cut
 from jaxnu.elements import molar_mass
-from jaxnu.flux.moments import Moments
+from jaxnu.flux.moments import Moments, weighted_moments
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.quadrature import weights_below
 from jaxnu.precision import require_x64
@@ -47,6 +49,8 @@ def q_weights(
     """
     flux = moments.spectrum
     energies = jnp.append(flux.lines_keV, flux.edges_keV[-1])
+    if channel.light_cone:
+        return _cone_weights(T, moments, width, channel, numerics, jnp.max(energies))
     end = jnp.maximum(2.0 * jnp.max(energies) - T, 1.001 * T)
     edges = q_edges(T, end, T, width, numerics)
     Q, dQ2 = edge_nodes(edges, numerics)
@@ -60,6 +64,54 @@ def q_weights(
 
     l_S, l_R = jax.vmap(line)(flux.lines_keV, flux.line_flux)
     return Q, dQ2 * K_S + jnp.sum(l_S, 0), dQ2 * K_R + jnp.sum(l_R, 0)
+
+
+def _cone_weights(
+    T: Float[Array, ""],
+    moments: Moments,
+    width: Float[Array, ""],
+    channel: Channel,
+    numerics: Numerics,
+    E_max: Float[Array, ""],
+) -> tuple[Float[Array, "Q"], Float[Array, "Q"], Float[Array, "Q"]]:
+    """`q_weights` for a kernel with a pole on the light cone: the last node is Q = T, and its
+    weight has ∫φ(E) ln(low/cut(E)) dE, where cut(E) is the lower end of Q² − T²."""
+    flux = moments.spectrum
+    E_max = jnp.maximum(E_max, 1.001 * T)
+    high = 4.0 * E_max * (E_max - T)
+    low = cone_start(T, high, numerics)
+    ridge = jnp.sqrt(2.0 * ELECTRON_MASS_keV * T)
+    edges = cone_edges(low, high, T, ridge, width, numerics)
+    Q, dQ2 = cone_nodes(edges, T, numerics)
+    K_S, K_R = channel.folded_kernels(T, Q, moments.above(0.5 * (T + Q)))
+
+    def log(E: Array) -> Array:
+        inside = E > T
+        E = jnp.where(inside, E, 2.0 * T)
+        top = jnp.minimum(low, 4.0 * E * (E - T))
+        return jnp.where(inside, jnp.log(top / mass_cut(T, E, channel.m_nu_eV)), 0.0)
+
+    on_cone = weighted_moments(flux, T, log, numerics.energy_order)[None]
+    C_S, C_R = channel.folded_kernels(T, T[None], on_cone, poles=1)
+
+    def line(E: Array, strength: Array) -> tuple[Array, ...]:
+        fraction = _electron_fraction(flux, channel, E)
+        last = jnp.log(jnp.maximum(4.0 * E * (E - T), low))
+        part = weights_below(edges, last, numerics.q_order).ravel() * dQ2_per_log
+        part = jnp.where(E > T, strength * part, 0.0)
+        k_S, k_R = channel.kernels(T, E, Q, fraction)
+        c_S, c_R = channel.kernels(T, E, T, fraction, poles=1)
+        return part * k_S, part * k_R, strength * log(E) * c_S, strength * log(E) * c_R
+
+    dQ2_per_log = (Q - T) * (Q + T)
+    l_S, l_R, c_S, c_R = (
+        jnp.sum(term, 0) for term in jax.vmap(line)(flux.lines_keV, flux.line_flux)
+    )
+    return (
+        jnp.append(Q, T),
+        jnp.append(dQ2 * K_S + l_S, C_S[0] + c_S),
+        jnp.append(dQ2 * K_R + l_R, C_R[0] + c_R),
+    )
 
 
 def on_shell_rate(
@@ -85,8 +137,8 @@ def on_shell_rate(
 def _electron_fraction(
     flux: Spectrum, channel: Channel, E: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """The share of ν_e, which only the weak channel asks for."""
-    return flux.electron_fraction(E) if channel.name == "weak" else jnp.ones_like(E)
+    """The share of ν_e, for which only the magnetic channel does not ask."""
+    return jnp.ones_like(E) if channel.name == "magnetic" else flux.electron_fraction(E)
 
 
 def _in_batches(function: Callable[..., Any], arguments: tuple[Array, ...], size: int) -> Any:
@@ -144,17 +196,23 @@ def rate(
     mu2: ArrayLike = 1e-22,
     channel: str = "magnetic",
     *,
+    flavors: str = "all",
+    m_nu_eV: float = NEUTRINO_MASS_eV,
     numerics: Numerics = NUMERICS,
 ) -> Float[Array, "..."]:
     """dR/dT = (N_A/A) ∫ φ(E) dσ/dT(T,E) dE, before the detector and without bound–bound lines.
 
     T_keV: true energy transfer [keV], any shape.
-    flux: from jaxnu.flux; its flavour content enters the weak channel only.
+    flux: from jaxnu.flux; its flavour content enters every channel but the magnetic one.
     response: the atom, from jaxnu.response.
     mu2: μ_ν² [μ_B²], for the magnetic channel (an effective moment, one for all flavours).
-    channel: "magnetic" or "weak".
-    Returns 1/(kg keV d). Raises InputError for concrete T ≤ 0, above the highest energy of the
-        flux or of the response's tables, or NaN, and for μ² outside [0, 1e-12].
+    channel: as in `cross_section`; `weak_with_charges` adds up the coefficients in a charge radius
+        and a millicharge.
+    flavors: whose scattering counts: "all", or the share of ν_e ("nu_e") or of the others ("nu_x")
+        in the flux, for a radius or charge of theirs alone. m_nu_eV: as in `cross_section`.
+    Returns 1/(kg keV d), per unit of the parameter for a coefficient. Raises InputError for
+        concrete T ≤ 0, above the highest energy of the flux or of the response's tables, or NaN,
+        and for μ² outside [0, 1e-12].
     """
     require_x64("rate")
     checks.instance("flux", flux, Spectrum, "flux.solar() or flux.reactor(...) gives one")
@@ -173,7 +231,7 @@ def rate(
     check_range(T_keV, response)
     checks.magnetic_moment_squared("mu2", mu2)
     T = jnp.asarray(T_keV, dtype=float)
-    which = Channel(channel, antineutrino=flux.antineutrino)
+    which = Channel(channel, antineutrino=flux.antineutrino, flavors=flavors, m_nu_eV=m_nu_eV)
     which.check(response)
     value = map_rates(T.ravel(), flux, response, which, numerics)[0].reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

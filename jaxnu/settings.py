@@ -12,6 +12,7 @@ class Numerics:
 
     q_panels: int = 12  # ln Q²; panel edges follow the Bethe ridge, see numerics.quadrature
     q_order: int = 16  # 12 × 16 nodes: hydrogenic responses to 1e-12 from threshold to 100 I
+    cone_start: float = 1e-6  # (Q² − T²)/T² to which R is its light-cone value: 3e-8 of the log
     energy_order: int = 8  # nodes in E per panel of a spectrum: 1e-6 of a rate
     transfer_order: int = 8  # nodes in T per panel: one panel is about two resolution widths
     bin_order: int = 6  # nodes in reconstructed energy per panel: a bin, cut at efficiency knots

@@ -58,6 +58,25 @@ CASES = {
         lambda T: jaxnu.rate(T, flux.tabulated(TABLE_keV, [0.0, 1e9, 0.0]), hydrogenic()),
         T_keV,
     ),
+    "weak_with_charges": (
+        lambda x: (
+            1e45
+            * jaxnu.weak_with_charges(
+                lambda name: jaxnu.cross_section(20.0, 300.0, hydrogenic(), channel=name),
+                x * 1e-32,
+                1e-13,
+            )
+        ),
+        [1.0, 2.0],
+    ),
+    "nuclear_cross_section": (
+        lambda T: 1e45 * jaxnu.nuclear_cross_section(T, 3000.0, "Ge"),
+        [0.05, 0.1],
+    ),
+    "nuclear_rate": (
+        lambda T: jaxnu.nuclear_rate(T, flux.reactor(3.0, 20.0), "Ge"),
+        [0.05, 0.1],
+    ),
     "expected_counts": (
         lambda x: jnp.sum(
             jaxnu.expected_counts(xenonnt(x), 1e-22, jaxnu.response("Xe", "stepping"))
@@ -76,6 +95,7 @@ CASES = {
 }
 HOST_ONLY = {
     "load_experiment": "reads a file",
+    "electron_cloud": "solves for an atom on the host, once",
     "enable_compilation_cache": "sets a folder",
     "convergence": "returns a plain float about a finished limit",
 }
@@ -182,9 +202,9 @@ LAYERS = (
      "elements", "files"},
     {"numerics"},
     {"atom"},
-    {"responses", "flux", "detector"},
+    {"responses", "flux", "detector", "mixing"},
     {"cross_sections"},
-    {"rates", "atom_summary"},
+    {"rates", "nuclear_rates", "atom_summary"},
     {"experiments"},
     {"counts"},
     {"inference"},
@@ -324,6 +344,10 @@ calls = {
     "cross_section": lambda: jaxnu.cross_section(1.0, 100.0, None),
     "cross_section_lines": lambda: jaxnu.cross_section_lines(100.0, None),
     "effective_charge": lambda: jaxnu.effective_charge(1.0, None),
+    "nuclear_cross_section": lambda: jaxnu.nuclear_cross_section(0.1, 1000.0, "Ge"),
+    "nuclear_rate": lambda: jaxnu.nuclear_rate(0.1, None, "Ge"),
+    "electron_cloud": lambda: jaxnu.electron_cloud("He"),
+    "pmns_matrix": lambda: jaxnu.mixing.pmns_matrix(0.6, 0.1, 0.8),
     "rate": lambda: jaxnu.rate(1.0, None, None),
     "expected_counts": lambda: jaxnu.expected_counts(None, 1e-22, None),
     "load_experiment": lambda: jaxnu.load_experiment("xenonnt-sr0"),

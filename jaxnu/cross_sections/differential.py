@@ -11,7 +11,9 @@ from jaxtyping import Array, ArrayLike, Float
 from jaxnu import checks
 from jaxnu.constants import ELECTRON_MASS_keV
 from jaxnu.cross_sections.channels import Channel
+from jaxnu.cross_sections.charge import NEUTRINO_MASS_eV
 from jaxnu.cross_sections.kinematics import transfer_end
+from jaxnu.cross_sections.light_cone import cone_edges, cone_nodes, cone_start, mass_cut
 from jaxnu.errors import InputError
 from jaxnu.numerics.quadrature import panel_nodes, ridge_panel_edges
 from jaxnu.precision import require_x64
@@ -63,6 +65,32 @@ def edge_nodes(
     return Q, weight.ravel() * Q**2
 
 
+def response_weights(
+    T: Float[Array, ""],
+    E: Float[Array, ""],
+    electron_fraction: Float[Array, ""],
+    width: Float[Array, ""],
+    channel: Channel,
+    numerics: Numerics,
+) -> tuple[Float[Array, "nodes"], Float[Array, "nodes"], Float[Array, "nodes"]]:
+    """(Q, w_S, w_R) with dσ/dT = Σ w_S S(T,Q) + w_R R(T,Q) at one neutrino energy E > T."""
+    if not channel.light_cone:
+        Q, dQ2 = q_nodes(T, 2.0 * E - T, T, width, numerics)
+        k_S, k_R = channel.kernels(T, E, Q, electron_fraction)
+        return Q, dQ2 * k_S, dQ2 * k_R
+    high = 4.0 * E * (E - T)  # P² − T²
+    cut = mass_cut(T, E, channel.m_nu_eV)
+    low = jnp.minimum(jnp.maximum(cut, cone_start(T, high, numerics)), high)
+    ridge = jnp.sqrt(2.0 * ELECTRON_MASS_keV * T)
+    Q, dQ2 = cone_nodes(cone_edges(low, high, T, ridge, width, numerics), T, numerics)
+    k_S, k_R = channel.kernels(T, E, Q, electron_fraction)
+    c_S, c_R = channel.kernels(T, E, T, electron_fraction, poles=1)
+    log = jnp.maximum(jnp.log(low / cut), 0.0)
+    return (
+        jnp.append(Q, T), jnp.append(dQ2 * k_S, log * c_S), jnp.append(dQ2 * k_R, log * c_R)
+    )  # fmt: skip
+
+
 def scalar_cross_section(
     T: Float[Array, ""],
     E: Float[Array, ""],
@@ -81,11 +109,11 @@ def scalar_cross_section(
     at_rest = at_rest_cross_section(T_in, E_in, electron_fraction, response, channel)
     value = jnp.where(inside, at_rest, 0.0)
     if response.has_continuum:
-        Q, dQ2 = q_nodes(T_in, 2.0 * E_in - T_in, T_in, response.momentum_scale_keV, numerics)
-        k_S, k_R = channel.kernels(T_in, E_in, Q, electron_fraction)
+        Q, w_S, w_R = response_weights(
+            T_in, E_in, electron_fraction, response.momentum_scale_keV, channel, numerics
+        )
         S, R = response.both(T_in, Q, by_shell=True)
-        smooth = (dQ2 * k_S) @ S + (dQ2 * k_R) @ R
-        smooth = jnp.where(inside, smooth, 0.0)
+        smooth = jnp.where(inside, w_S @ S + w_R @ R, 0.0)
         value = smooth + value if value.shape[-1] else smooth
     return jnp.where(positive, value, jnp.nan)
 
@@ -118,10 +146,11 @@ def line_cross_sections(
     def one(n: Array, T: Array) -> Array:
         inside = E > T
         E_in = jnp.where(inside, E, 2.0 * T)
-        Q, dQ2 = q_nodes(T, 2.0 * E_in - T, T, response.momentum_scale_keV, numerics)
-        k_S, k_R = channel.kernels(T, E_in, Q, electron_fraction)
-        strength = k_S * response.line_longitudinal(n, Q) + k_R * response.line_transverse(n, Q)
-        return jnp.where(inside, jnp.sum(dQ2 * strength), 0.0)
+        Q, w_S, w_R = response_weights(
+            T, E_in, electron_fraction, response.momentum_scale_keV, channel, numerics
+        )
+        strength = w_S * response.line_longitudinal(n, Q) + w_R * response.line_transverse(n, Q)
+        return jnp.where(inside, jnp.sum(strength), 0.0)
 
     return jax.vmap(one)(jnp.arange(energies.shape[0]), energies)
 
@@ -158,20 +187,25 @@ def cross_section(
     flavor: str = "nu_e",
     *,
     by_shell: bool = False,
+    m_nu_eV: float = NEUTRINO_MASS_eV,
     numerics: Numerics = NUMERICS,
 ) -> Float[Array, "..."]:
     """dσ/dT of a neutrino on one atom (KS11 eqs 6–8), without bound–bound lines.
 
     magnetic: σ_0 μ² (P²/4E²) ∫_{T²}^{P²} [(1−T²/Q²) S + (1−Q²/P²) R] dQ²/Q²,  P = 2E − T
-    weak: see cross_sections.weak.
+    weak, and the terms of a charge radius and a millicharge: see cross_sections.weak.
 
     T_keV, E_keV: energy transfer and neutrino energy [keV], any shapes that broadcast.
     response: the atom, from jaxnu.response.
     mu: magnetic moment [μ_B] (magnetic channel), a number.
-    channel: "magnetic" or "weak"; flavor: nu_e, nu_mu, nu_tau, antinu_e, … (weak).
+    channel: "magnetic", "weak" or, per cm², cm⁴, e, e² and e cm², "charge-radius",
+        "charge-radius-squared", "millicharge-weak", "millicharge", "millicharge-charge-radius":
+        coefficients that `weak_with_charges` adds up.
+    flavor: nu_e, nu_mu, nu_tau, antinu_e, … (all channels but the magnetic one).
     part: "total", "longitudinal" (S) or "transverse" (R) of the magnetic channel.
     spin_current: add R_spin = (Q²/4m²) S to the transverse term.
     by_shell: a last axis over response.shells instead of the sum.
+    m_nu_eV: neutrino mass [eV] in the lower end of Q for the millicharge, a plain number.
     Returns cm²/keV per atom. Zero beyond the end of the kinematics (on-shell models 2E²/(m+2E),
         bound electrons T = E); inside traced code NaN for T ≤ 0.
     Raises InputError for concrete T ≤ 0, T ≥ E, NaN, T beyond the response's tables, or μ outside
@@ -185,7 +219,7 @@ def cross_section(
     checks.magnetic_moment("mu", mu)
     checks.one_of("flavor", flavor, FLAVORS)
     fraction, antineutrino = FLAVORS[flavor]
-    which = Channel(channel, part, spin_current, antineutrino)
+    which = Channel(channel, part, spin_current, antineutrino, m_nu_eV=m_nu_eV)
     which.check(response)
     T, E = jnp.broadcast_arrays(jnp.asarray(T_keV, dtype=float), jnp.asarray(E_keV, dtype=float))
     value = _map_cross_section(
@@ -204,6 +238,7 @@ def cross_section_lines(
     spin_current: bool = True,
     flavor: str = "nu_e",
     *,
+    m_nu_eV: float = NEUTRINO_MASS_eV,
     numerics: Numerics = NUMERICS,
 ) -> tuple[Float[Array, "lines"], Float[Array, "... lines"]]:
     """(T_keV, sigma_cm2) of the bound–bound lines: dσ/dT = Σ_n sigma_n δ(T − T_n).
@@ -216,7 +251,7 @@ def cross_section_lines(
     checks.magnetic_moment("mu", mu)
     checks.one_of("flavor", flavor, FLAVORS)
     fraction, antineutrino = FLAVORS[flavor]
-    which = Channel(channel, part, spin_current, antineutrino)
+    which = Channel(channel, part, spin_current, antineutrino, m_nu_eV=m_nu_eV)
     which.check(response)
     E = jnp.asarray(E_keV, dtype=float)
     value = _map_lines(E.ravel(), jnp.asarray(fraction), response, which, numerics)

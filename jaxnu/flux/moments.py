@@ -1,5 +1,6 @@
 """∫φ(E) E^-k dE above a running energy: all that a rate needs of a spectrum."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -54,6 +55,22 @@ class Moments(NamedTuple):
         basis = legendre_values(x, self.series.shape[1])
         values = jnp.einsum("pl,plfn->pfn", basis, self.series[panel])
         return jnp.where((E_min_keV < edges[-1])[:, None, None], values, 0.0)
+
+
+def weighted_moments(
+    spectrum: Spectrum,
+    E_min_keV: Float[Array, ""],
+    weight: Callable[[Float[Array, "..."]], Float[Array, "..."]],
+    order: int,
+) -> Float[Array, "flavours powers"]:
+    """∫_{E_min}^∞ φ E^-k weight(E) dE as in `Moments`, for a weight with ln(E − E_min) in it.
+
+    With E − E_min ∝ s⁴ in each panel and twice `order` nodes in s.
+    """
+    E, flux = spectrum.nodes_above(E_min_keV, 2 * order, grading=4)
+    flux = flux * weight(E)
+    flavours = jnp.stack([flux, flux * spectrum.electron_fraction(E)])
+    return jnp.einsum("fpk,pkn->fn", flavours, _powers(E))
 
 
 def _powers(E: Float[Array, "..."]) -> Float[Array, "... powers"]:

@@ -44,16 +44,18 @@ class Spectrum:
         return panel_nodes(self.edges_keV, self.density.shape[-1])[0]
 
     def nodes_above(
-        self, E_min_keV: Float[Array, ""], order: int
+        self, E_min_keV: Float[Array, ""], order: int, grading: int = 1
     ) -> tuple[Float[Array, "panels order"], Float[Array, "panels order"]]:
         """Energies and weights with ∫_{E_min} f φ dE ≈ Σ weight·f(E), exact in the end point.
 
         Panels wholly below E_min have zero weights; their nodes are moved above E_min, so that
-        f is never asked for a value, or a derivative, where it is not defined.
+        f is never asked for a value, or a derivative, where it is not defined. grading > 1 crowds
+        the nodes at the lower ends, for an f that is singular at E_min.
         """
         low = jnp.clip(E_min_keV, self.edges_keV[:-1], self.edges_keV[1:])
         high = self.edges_keV[1:]
-        unit_nodes, unit_weights = panel_nodes(jnp.array([0.0, 1.0]), order)
+        s, unit_weights = panel_nodes(jnp.array([0.0, 1.0]), order)
+        unit_nodes, unit_weights = s**grading, grading * s ** (grading - 1) * unit_weights
         E = low[:, None] + (high - low)[:, None] * unit_nodes
         x = (2.0 * E - (self.edges_keV[1:] + self.edges_keV[:-1])[:, None]) / (
             self.edges_keV[1:] - self.edges_keV[:-1]

@@ -94,7 +94,7 @@ def test_bound_against_a_direct_integral(agree):
             vector = (P**2 - Q**2) * (1 - T**2 / Q**2) ** 2 * S
             vector += (P**2 + Q**2) * (Q**2 - T**2) * R / Q**2
             axial = (P**2 + Q**2 - 2.0 * T**2) * S
-            mixed = 4.0 * P * Q**2 / (2.0 * M) * S
+            mixed = 4.0 * P * (Q**2 - T**2) / (2.0 * M) * S
             return 2.0 * Q**2 * (gV**2 * vector + gA**2 * axial + gV * gA * mixed)
 
         points = np.log([T, 60.0, 143.0, 250.0, P])
