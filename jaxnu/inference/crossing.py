@@ -11,7 +11,14 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import InputError
 from jaxnu.inference.asymptotics import confidence_root, log_cls, log_clsb
-from jaxnu.inference.maximum_likelihood import Search, attach, best, search, start_point
+from jaxnu.inference.maximum_likelihood import (
+    Search,
+    attach,
+    best,
+    derivatives,
+    search,
+    start_point,
+)
 from jaxnu.inference.maximum_likelihood import solve_masked as solve
 from jaxnu.inference.model import Model, asimov, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
@@ -107,14 +114,14 @@ def q_crossing(
 
 
 def _ratio_limit(
-    model: Model, found: Search, method: str, confidence: float, settings: Statistics
+    model: Model, found: Search, method: str, confidence: ArrayLike, settings: Statistics
 ) -> Crossing:
     """Upper limit where CL_s or CL_s+b is 1 − CL, asymptotically."""
     origin = at_x(lax.stop_gradient(model), jnp.zeros(()), found, settings)
     background = asimov(model, attach(model, origin))
     constant, quiet, frozen = lax.stop_gradient((model, background, found))
-    flat = search(quiet, lax.stop_gradient(origin.theta), x_held(model), settings)
-    flat = flat._replace(movable=flat.movable | x_held(model))
+    value, slope, curve = derivatives(quiet, origin.theta)  # a minimum of its own Asimov data
+    flat = origin._replace(value=value, gradient=slope, hessian=curve)
 
     def statistic(x: Array, model: Model, background: Model, theta: Array, quiet_theta: Array):
         """ln(1 − CL) − ln p of x, with the nuisances given."""
@@ -146,8 +153,9 @@ def _ratio_limit(
     safe = jnp.where(slope == 0.0, 1.0, slope)
     value = statistic(lax.stop_gradient(x), model, background, theta, quiet_theta)
     limit = lax.stop_gradient(x) - value / safe
-    # CL_s+b may exclude every x, CL_s never does
-    nothing = excess(1e-7 * step)[0] >= 0.0
+    if method == "cls":
+        return Crossing(limit, theta, done & fitted)
+    nothing = excess(1e-7 * step)[0] >= 0.0  # CL_s+b may exclude every x, CL_s never does
     return Crossing(
         jnp.where(nothing, 0.0, limit),
         jnp.where(nothing, origin.theta, theta),
@@ -157,30 +165,28 @@ def _ratio_limit(
 
 def limits(
     model: Model,
+    confidence: ArrayLike,
+    root: ArrayLike,
     method: str,
-    convention: str,
-    confidence: float,
+    side: str,
     settings: Statistics = STATISTICS,
 ) -> Limits:
-    """Both ends of the interval; traced code may call it. See `limit_value`."""
+    """Both ends of the interval; traced code may call it. See `limit_value`.
+
+    root: √Δ ≥ 0 of the profile method. side: "both" ends of a two-sided interval, the upper end
+    "above" the best fit, or, for a one-sided confidence below 1/2, "below" it.
+    """
     found = best(model, start_point(model), jnp.zeros(len(model.names), bool), settings)
-    point = attach(model, found)
-    bottom = Crossing(jnp.zeros(()), found.theta, found.converged)
+    lower = Crossing(jnp.zeros(()), found.theta, found.converged)
     if method != "profile":
         upper = _ratio_limit(model, found, method, confidence, settings)
-        lower = bottom
     else:
-        root = confidence_root(convention, confidence)
-        if root >= 0.0:
-            upper = q_crossing(model, found, root, settings)
-        else:
-            upper = q_crossing(model, found, -root, settings, upwards=False)
-        lower = bottom
-        if convention == "two-sided":
+        upper = q_crossing(model, found, root, settings, upwards=side != "below")
+        if side == "both":
             lower = q_crossing(model, found, root, settings, upwards=False)
     converged = found.converged & upper.converged & lower.converged & jnp.isfinite(upper.x)
     converged &= ~unreached(model, found.theta) & ~unreached(model, upper.theta)
-    return Limits(upper, lower, found._replace(theta=point), converged)
+    return Limits(upper, lower, found._replace(theta=attach(model, found)), converged)
 
 
 def upper_end(
@@ -229,10 +235,18 @@ def limit_value(
         InputError: for an unknown method or convention, or a confidence outside (0, 1).
     """
     check_choice(method, METHODS, convention, confidence)
-    found = _limits(model, method, convention, confidence, settings)
+    root, side = statistic_root(method, convention, confidence)
+    found = find_limits(model, confidence, root, method, side, settings)
     return jnp.where(found.converged, found.upper.x, jnp.nan)
 
 
-_limits: Callable[..., Limits] = jax.jit(
-    limits, static_argnames=("method", "convention", "confidence", "settings")
-)
+def statistic_root(method: str, convention: str, confidence: float) -> tuple[float, str]:
+    """√Δ and the side of the best fit on which the limit lies, as `limits` takes them."""
+    if method != "profile":
+        return 0.0, "above"
+    root = confidence_root(convention, confidence)
+    side = "both" if convention == "two-sided" else "above" if root >= 0.0 else "below"
+    return abs(root), side
+
+
+find_limits: Callable[..., Limits] = jax.jit(limits, static_argnames=("method", "side", "settings"))
