@@ -26,9 +26,7 @@ def safe_sqrt(q: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(q > 0.0, jnp.sqrt(jnp.where(q > 0.0, q, 1.0)), 0.0)
 
 
-def log_clsb(
-    q: Float[Array, ""], q_asimov: Float[Array, ""], above: Array
-) -> Float[Array, ""]:
+def log_clsb(q: Float[Array, ""], q_asimov: Float[Array, ""], above: Array) -> Float[Array, ""]:
     """ln p_μ, p_μ = 1 − F(q̃_μ|μ), eq 66: 1 − Φ(√q̃), beyond σ² = μ²/q_A 1 − Φ((q̃ + q_A)/2√q_A).
 
     Below the best fit (`above` False), where eq 16 sets q̃ to zero, the signed root −√q goes on:
@@ -68,8 +66,10 @@ def band_targets(
         if method == "cls":
             found.append(N + quantile(1.0 - (1.0 - confidence) * normal.cdf(N)))
         elif method == "clsb" or confidence_root(convention, confidence) < 0.0:
-            z = quantile(confidence) if method == "clsb" else confidence_root(
-                convention, confidence
+            z = (
+                quantile(confidence)
+                if method == "clsb"
+                else confidence_root(convention, confidence)
             )
             found.append(N + z)
         else:

@@ -99,9 +99,7 @@ def _marginal(
     return jax.lax.map(at, x, batch_size=8)
 
 
-def posterior(
-    model: Model, settings: Statistics = STATISTICS, second: bool = False
-) -> Posterior:
+def posterior(model: Model, settings: Statistics = STATISTICS, second: bool = False) -> Posterior:
     """Posterior density of x, flat prior in x ≥ 0 and in free nuisances within their bounds.
 
     p(x) ∝ ∫ L(x, α) Π N(a; α, 1) dα. With up to two nuisances by Gauss–Hermite quadrature around

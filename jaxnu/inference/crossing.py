@@ -97,9 +97,7 @@ def q_crossing(
     zero = jnp.zeros(())
     if not upwards:
         step = jnp.minimum(step, 0.5 * hat)
-    distance, (theta, slope, fitted), done = increasing_root(
-        excess, zero, step, settings.root_iterations
-    )
+    _, (theta, slope, fitted), done = increasing_root(excess, zero, step, settings.root_iterations)
     safe = jnp.where(slope == 0.0, 1.0, slope)
     values = model.minus_log_likelihood(theta) - model.minus_log_likelihood(frozen.theta)
     x = lax.stop_gradient(theta[0]) - (values - 0.5 * target**2) / safe
@@ -140,9 +138,7 @@ def _ratio_limit(
     def excess(x: Array) -> tuple[Array, Array, tuple]:
         at = at_x(constant, x, frozen, settings)
         quiet_at = at_x(quiet, x, flat, settings)
-        value, slope = jax.value_and_grad(statistic)(
-            x, constant, quiet, at.theta, quiet_at.theta
-        )
+        value, slope = jax.value_and_grad(statistic)(x, constant, quiet, at.theta, quiet_at.theta)
         return value, slope, (at.theta, quiet_at.theta, slope, at.converged & quiet_at.converged)
 
     zero = jnp.zeros(())

@@ -183,9 +183,7 @@ def search(
     value, gradient, hessian = derivatives(model, theta)
     residual = residual_of(gradient, hessian, movable_at(theta, gradient))
     state = theta, value, gradient, hessian, jnp.zeros(()), residual, jnp.array(0)
-    theta, value, gradient, hessian, _, residual, count = lax.while_loop(
-        unfinished, propose, state
-    )
+    theta, value, gradient, hessian, _, residual, count = lax.while_loop(unfinished, propose, state)
     movable = movable_at(theta, gradient)
     converged = (residual <= settings.fit_tolerance) & jnp.isfinite(value)
     return Search(theta, value, gradient, hessian, movable, residual, count, converged)
@@ -197,7 +195,7 @@ def descend(
     held: Bool[Array, "P"],
     settings: Statistics = STATISTICS,
 ) -> Float[Array, "P"]:
-    """A point near the minimum by optax's L-BFGS with projection: no Hessian, for many nuisances."""
+    """A point near the minimum by projected L-BFGS (optax): no Hessian, for many nuisances."""
     model = lax.stop_gradient(model)
     low, high = bounds(model)
     unit = 1.0 / jnp.sqrt(information(model))

@@ -62,7 +62,7 @@ class Inference:
     expected: limits for background-only data, −2σ to +2σ (Asimov data at x = 0 with the nuisances
         fitted there); None for methods without an asymptotic formula.
     accuracy: relative error of value by quadrature or toys; 0 where only rounding is left.
-    critical: Feldman–Cousins: ((x, q_c) of the toys); else None.
+    critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
     status: one line naming method and convention.
     """
 
@@ -95,9 +95,7 @@ class Inference:
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings for JSON (infinities as strings)."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        plain["fit"] = {
-            f.name: getattr(self.fit, f.name) for f in dataclasses.fields(self.fit)
-        }
+        plain["fit"] = {f.name: getattr(self.fit, f.name) for f in dataclasses.fields(self.fit)}
         return _plain(plain)
 
 
@@ -134,7 +132,8 @@ def infer(
             "cls": CL_s = p_μ/(1 − p_b) = 1 − CL with q̃ (eqs 16, 65, 66), one-sided;
             "clsb": p_μ = 1 − CL; may exclude every x, and the limit is then 0;
             "bayes": quantile of the posterior with a flat prior in x; "two-sided": equal tails;
-            "feldman-cousins": q(x) ≤ q_c(x) with q_c the CL quantile of toys at (x, α̂̂(x)).
+            "feldman-cousins": x at which less than CL of toys drawn at (x, α̂̂(x)) have a smaller
+                q(x) than the data.
         confidence: in (0, 1).
         convention: "two-sided" or "one-sided"; None takes the method's own.
         settings: tolerances and sizes.

@@ -136,9 +136,7 @@ class Model:
             total = total + _TERMS[measurement.kind](measurement, rates)
         return total
 
-    def with_data(
-        self, data: Mapping[str, Mapping[str, Any]], auxiliary: Any = None
-    ) -> "Model":
+    def with_data(self, data: Mapping[str, Mapping[str, Any]], auxiliary: Any = None) -> "Model":
         """The same model with other data: measurement → {"counts": …}; others stay."""
         for name in data:
             checks.one_of("measurement", name, [m.name for m in self.measurements])
@@ -234,9 +232,7 @@ def free_background(measurement: Measurement, rates: Float[Array, "samples bins"
     straight = jnp.maximum(-middle, 0.0) / width
     positive = curved & (middle > 0.0)
     stable = 2.0 * last / (width * jnp.where(positive, middle + root, 1.0))
-    return jnp.where(
-        positive, stable, jnp.where(curved, (root - middle) / (2.0 * width), straight)
-    )
+    return jnp.where(positive, stable, jnp.where(curved, (root - middle) / (2.0 * width), straight))
 
 
 def _on_off_term(m: Measurement, rates: Array) -> Array:

@@ -21,7 +21,8 @@ class Statistics:
     sample_points: int = 4096  # quasi-random nodes with three and more
     posterior_points: int = 161  # nodes in x of a posterior, up to where it has fallen by e^-25
     toys: int = 2000  # per value of x in a Feldman–Cousins construction
-    toy_points: int = 9  # values of x there
+    toy_points: int = 9  # values of x there, before
+    toy_bisections: int = 8  # halvings of a gap at each end
     batch_bytes: float = 6.4e7  # of one batch of toys: some MB per core stay in its cache
 
 
