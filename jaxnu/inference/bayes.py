@@ -69,9 +69,9 @@ def nodes(dimensions: int, settings: Statistics, second: bool) -> tuple[np.ndarr
 @partial(jax.jit, static_argnames=("settings",))
 def _range(model: Model, settings: Statistics) -> tuple[Search, Array, Array, Array]:
     found = best(model, start_point(model), jnp.zeros(len(model.names), bool), settings)
-    high = q_crossing(model, found, REACH, settings)
-    low = q_crossing(model, found, REACH, settings, upwards=False)
-    return found, low.x, high.x, found.converged & high.converged & low.converged
+    signs = jnp.array([-1.0, 1.0])
+    ends = jax.vmap(lambda sign: q_crossing(model, found, REACH, settings, sign))(signs)
+    return found, ends.x[0], ends.x[1], found.converged & jnp.all(ends.converged)
 
 
 @partial(jax.jit, static_argnames=("settings",))

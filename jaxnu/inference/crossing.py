@@ -16,6 +16,7 @@ from jaxnu.inference.maximum_likelihood import (
     attach,
     best,
     derivatives,
+    information,
     search,
     start_point,
 )
@@ -75,40 +76,39 @@ def at_x(model: Model, x: Array, found: Search, settings: Statistics) -> Search:
 
 
 def q_crossing(
-    model: Model, found: Search, root: ArrayLike, settings: Statistics, upwards: bool = True
+    model: Model,
+    found: Search,
+    root: ArrayLike,
+    settings: Statistics,
+    sign: ArrayLike = 1.0,
 ) -> Crossing:
-    """Largest (or smallest) x with q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] ≤ root².
+    """Largest (sign = 1) or smallest (−1) x ≥ 0 with q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] ≤ root².
 
     The search is by Newton's method on √q, which is linear in x in the Gaussian limit. The last
     step x − (q − root²)/q' with constants from the search carries the derivative in the model: by
     the envelope theorem the fitted nuisances add nothing to it. Downwards, x = 0 if q(0) < root².
     """
     constant, frozen = lax.stop_gradient(model), lax.stop_gradient(found)
-    hat, target = frozen.theta[0], jnp.asarray(root, float)
+    hat, target, sign = frozen.theta[0], jnp.asarray(root, float), jnp.asarray(sign, float)
     step = jnp.maximum(crossing_step(frozen, target), 1e-300)
-    sign = 1.0 if upwards else -1.0
+    step = jnp.where(sign > 0.0, step, jnp.minimum(step, 0.5 * hat))
 
     def excess(distance: Array) -> tuple[Array, Array, tuple]:
-        x = hat + sign * distance if upwards else jnp.maximum(hat - distance, 0.0)
-        at = at_x(constant, x, frozen, settings)
+        at = at_x(constant, jnp.maximum(hat + sign * distance, 0.0), frozen, settings)
         size = jnp.sqrt(jnp.maximum(2.0 * (at.value - frozen.value), 1e-300))
-        return size - target, sign * at.gradient[0] / size, (at.theta, at.gradient[0], at.converged)
+        slope = sign * at.gradient[0] / jnp.maximum(size, 1e-6)  # below, q is rounding
+        return size - target, slope, (at.theta, size, at.gradient[0], at.converged)
 
-    zero = jnp.zeros(())
-    if not upwards:
-        step = jnp.minimum(step, 0.5 * hat)
-    _, (theta, slope, fitted), done = increasing_root(excess, zero, step, settings.root_iterations)
+    _, (theta, size, slope, fitted), done = increasing_root(
+        excess, jnp.zeros(()), step, settings.root_iterations
+    )
     safe = jnp.where(slope == 0.0, 1.0, slope)
     values = model.minus_log_likelihood(theta) - model.minus_log_likelihood(frozen.theta)
     x = lax.stop_gradient(theta[0]) - (values - 0.5 * target**2) / safe
-    converged = done & fitted
-    if not upwards:
-        origin = at_x(constant, zero, frozen, settings)
-        inside = (hat <= 0.0) | (2.0 * (origin.value - frozen.value) <= target**2)
-        x = jnp.where(inside, 0.0, x)
-        theta = jnp.where(inside, origin.theta, theta)
-        converged = jnp.where(inside, origin.converged, converged)
-    return Crossing(x, theta, converged)
+    at_zero = (theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
+    far = settings.farthest / jnp.sqrt(information(constant)[0])
+    measured = done & (x - hat < far)
+    return Crossing(jnp.where(at_zero, 0.0, x), theta, fitted & (measured | at_zero))
 
 
 def _ratio_limit(
@@ -151,7 +151,8 @@ def _ratio_limit(
     limit = lax.stop_gradient(x) - value / safe
     if method == "cls":
         return Crossing(limit, theta, done & fitted)
-    nothing = excess(1e-7 * step)[0] >= 0.0  # CL_s+b may exclude every x, CL_s never does
+    # CL_s+b may exclude every x, CL_s never does: the bisection then goes down to zero
+    nothing = x < 1e-6 * step  # there q_A is lost in rounding
     return Crossing(
         jnp.where(nothing, 0.0, limit),
         jnp.where(nothing, origin.theta, theta),
@@ -177,9 +178,11 @@ def limits(
     if method != "profile":
         upper = _ratio_limit(model, found, method, confidence, settings)
     else:
-        upper = q_crossing(model, found, root, settings, upwards=side != "below")
+        signs = jnp.array({"both": [1.0, -1.0], "above": [1.0], "below": [-1.0]}[side])
+        ends = jax.vmap(lambda sign: q_crossing(model, found, root, settings, sign))(signs)
+        upper = jax.tree.map(lambda leaf: leaf[0], ends)
         if side == "both":
-            lower = q_crossing(model, found, root, settings, upwards=False)
+            lower = jax.tree.map(lambda leaf: leaf[1], ends)
     converged = found.converged & upper.converged & lower.converged & jnp.isfinite(upper.x)
     converged &= ~unreached(model, found.theta) & ~unreached(model, upper.theta)
     return Limits(upper, lower, found._replace(theta=attach(model, found)), converged)

@@ -107,10 +107,33 @@ def information(model: Model) -> Float[Array, "P"]:
 
 
 def start_point(model: Model) -> Float[Array, "P"]:
-    """x of one standard deviation at nominal rates, constraints at their centres."""
+    """x from the data by weighted least squares at nominal backgrounds, or 1σ if that is more.
+
+    Constraints at their centres, free nuisances at 0.
+    """
     low, high = bounds(model)
-    x = 1.0 / jnp.sqrt(information(model)[:1])
-    return jnp.clip(jnp.concatenate([x, model.auxiliary]), low, high)
+    alpha = dict(zip(model.nuisances, jnp.zeros(model.auxiliary.size), strict=True))
+    excess, weight = jnp.zeros(()), jnp.zeros(())
+    for m in model.measurements:
+        background = jnp.sum(m.rates(0.0, alpha), axis=0)
+        signal = jnp.sum(m.rates(1.0, alpha), axis=0) - background
+        if m.kind == "difference":
+            white = m.data["whitening"] @ signal
+            excess += white @ (m.data["whitening"] @ (m.data["values"] - background))
+            weight += white @ white
+            continue
+        if m.kind == "unbinned":  # the totals
+            seen, spread = jnp.full(1, background.size - 1.0), background[-1:] + background.size
+            background, signal = background[-1:], signal[-1:]
+        else:
+            seen, spread = m.data["counts"], m.reference + m.data["counts"]
+        if m.free_background:
+            background = background + m.data["off"] / m.data["ratio"]
+        safe = jnp.where(spread > 0.0, spread, 1.0)
+        excess += jnp.sum(signal * (seen - background) / safe)
+        weight += jnp.sum(signal**2 / safe)
+    x = jnp.maximum(1.0 / jnp.sqrt(information(model)[0]), excess / jnp.maximum(weight, 1e-300))
+    return lax.stop_gradient(jnp.clip(jnp.concatenate([x[None], model.auxiliary]), low, high))
 
 
 def solve_masked(
@@ -146,44 +169,45 @@ def search(
         stuck = ((theta <= low) & (gradient > 0.0)) | ((theta >= high) & (gradient < 0.0))
         return ~held & ~stuck
 
-    def residual_of(gradient: Array, hessian: Array, movable: Array) -> Array:
-        size = jnp.sqrt(jnp.maximum(jnp.diagonal(hessian), floor))
-        return jnp.max(jnp.where(movable, jnp.abs(gradient) / size, 0.0))
-
-    def propose(state: tuple) -> tuple:
-        theta, value, gradient, hessian, damping, _, count = state
-        movable = movable_at(theta, gradient)
-        size = jnp.maximum(jnp.diagonal(hessian), floor)
-        damped = hessian + jnp.diag(size * damping + floor)
-        step = -solve_masked(damped, gradient, movable)
-        trial = jnp.where(movable, jnp.clip(theta + step, low, high), theta)
+    def advance(state: tuple) -> tuple:
+        """Evaluate the trial point, keep it if it is better, and propose the next one."""
+        theta, value, gradient, hessian, trial, wanted, damping, _, count = state
         new_value, new_gradient, new_hessian = derivatives(model, trial)
-        noise = 1e-14 * (1.0 + jnp.abs(value)) + 1e-15 * jnp.sum(jnp.abs(gradient * theta))
-        wanted = value + 1e-4 * gradient @ (trial - theta) + noise
         finite = jnp.all(jnp.isfinite(trial)) & jnp.all(jnp.isfinite(new_hessian))
         better = (new_value <= wanted) & finite
-        lower = jnp.where(damping > settings.damping_first, damping / settings.damping_step, 0.0)
-        higher = jnp.maximum(damping * settings.damping_step, settings.damping_first)
         old, new = (theta, value, gradient, hessian), (trial, new_value, new_gradient, new_hessian)
         theta, value, gradient, hessian = jax.tree.map(
             lambda a, b: jnp.where(better, a, b), new, old
         )
-        residual = residual_of(gradient, hessian, movable_at(theta, gradient))
+        lower = jnp.where(damping > settings.damping_first, damping / settings.damping_step, 0.0)
+        higher = jnp.maximum(damping * settings.damping_step, settings.damping_first)
         damping = jnp.where(better, lower, higher)
-        return theta, value, gradient, hessian, damping, residual, count + 1
+        movable = movable_at(theta, gradient)
+        size = jnp.maximum(jnp.diagonal(hessian), floor)
+        residual = jnp.max(jnp.where(movable, jnp.abs(gradient) / jnp.sqrt(size), 0.0))
+        damped = hessian + jnp.diag(size * damping + floor)
+        step = -solve_masked(damped, gradient, movable)
+        trial = jnp.where(movable, jnp.clip(theta + step, low, high), theta)
+        noise = 1e-14 * (1.0 + jnp.abs(value)) + 1e-15 * jnp.sum(jnp.abs(gradient * theta))
+        wanted = value + 1e-4 * gradient @ (trial - theta) + noise
+        started = jnp.isfinite(value)
+        residual = jnp.where(started, residual, jnp.inf)
+        return theta, value, gradient, hessian, trial, wanted, damping, residual, count + 1
 
     def unfinished(state: tuple) -> Array:
-        _, _, _, _, damping, residual, count = state
+        damping, residual, count = state[-3:]
         return (
             ~(residual <= settings.fit_tolerance)
             & (count < settings.fit_iterations)
             & (damping < settings.damping_last)
         )
 
-    value, gradient, hessian = derivatives(model, theta)
-    residual = residual_of(gradient, hessian, movable_at(theta, gradient))
-    state = theta, value, gradient, hessian, jnp.zeros(()), residual, jnp.array(0)
-    theta, value, gradient, hessian, _, residual, count = lax.while_loop(unfinished, propose, state)
+    infinite, zero = jnp.array(jnp.inf), jnp.zeros(())
+    nothing = theta, infinite, jnp.zeros_like(theta), jnp.eye(theta.size)
+    state = *nothing, theta, infinite, zero, infinite, jnp.array(0)
+    theta, value, gradient, hessian, _, _, _, residual, count = lax.while_loop(
+        unfinished, advance, state
+    )
     movable = movable_at(theta, gradient)
     converged = (residual <= settings.fit_tolerance) & jnp.isfinite(value)
     return Search(theta, value, gradient, hessian, movable, residual, count, converged)
@@ -236,10 +260,17 @@ def best(
     held: Bool[Array, "P"],
     settings: Statistics = STATISTICS,
 ) -> Search:
-    """`search`, after `descend` where the nuisances are many."""
+    """`search`, after `descend` where the nuisances are many.
+
+    An x within the accuracy of the fit counts as zero.
+    """
     if len(model.nuisances) > settings.large:
         start = descend(model, start, held, settings)
-    return search(model, start, held, settings)
+    found = search(model, start, held, settings)
+    small = settings.fit_tolerance / jnp.sqrt(information(model)[0])
+    zero = ~held[0] & (found.theta[0] < small)
+    theta = found.theta.at[0].set(jnp.where(zero, 0.0, found.theta[0]))
+    return found._replace(theta=theta)
 
 
 def attach(model: Model, found: Search) -> Float[Array, "P"]:
@@ -278,7 +309,7 @@ def _fit_program(model: Model, values: Array, held: Array, settings: Statistics)
         covariance=covariance(found),
         active=jnp.where(held, 2, jnp.where(found.movable, 0, active)),
         iterations=found.iterations,
-        converged=found.converged & ~unreached(model, theta),
+        converged=found.converged & jnp.all(jnp.isfinite(theta)) & ~unreached(model, theta),
         names=model.names,
     )
 
@@ -349,7 +380,8 @@ def check_fit(result: Fit) -> None:
     raise FitError(
         f"the fit did not converge in {int(result.iterations)} iterations: gradient "
         f"{float(result.gradient):.2g} (allowed {STATISTICS.fit_tolerance:g}, in units of 1σ) at "
-        f"{point}; inspect the templates for bins far below their counts, or bound the nuisances"
+        f"{point}; inspect the templates for bins far below their counts and for nuisances that "
+        "do the same, and bound these"
     )
 
 

@@ -3,13 +3,13 @@
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+from scipy.special import ndtr
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu._version import __version__
@@ -204,7 +204,7 @@ def infer(
         scan_x=scan_x,
         scan_q=scan_q,
         significance=q0**0.5,
-        p0=0.5 if q0 == 0.0 else NormalDist().cdf(-(q0**0.5)),
+        p0=0.5 if q0 == 0.0 else float(ndtr(-(q0**0.5))),
         expected=expected,
         accuracy=accuracy,
         critical=critical,
@@ -229,7 +229,7 @@ def significance(model: Model, settings: Statistics = STATISTICS) -> tuple[float
     """
     found = fit(model, settings=settings)
     _, q0, _ = _scan(model, found, np.zeros(1), settings)
-    return q0**0.5, 0.5 if q0 == 0.0 else NormalDist().cdf(-(q0**0.5))
+    return q0**0.5, 0.5 if q0 == 0.0 else float(ndtr(-(q0**0.5)))
 
 
 @partial(jax.jit, static_argnames=("settings",))

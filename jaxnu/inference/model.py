@@ -468,9 +468,9 @@ def _measurement(
 
 def _sized(name: str, value: Any, bins: int, low: float) -> None:
     checks.number_range(name, value, low, 1e300, "events", "give a finite number for each bin")
-    if jnp.shape(value) != (bins,):
+    if tuple(getattr(value, "shape", np.shape(value))) != (bins,):
         raise InputError(
-            f"{name} has shape {jnp.shape(value)} for {bins} bins; give one number for each bin"
+            f"{name} has shape {np.shape(value)} for {bins} bins; give one number for each bin"
         )
 
 

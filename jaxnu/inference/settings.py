@@ -9,11 +9,12 @@ class Statistics:
 
     fit_iterations: int = 120  # Newton needs 4 to 10; a norm that is off by 1e5 about 25
     fit_tolerance: float = 1e-7  # gradient in units of 1σ; a last Newton step squares it
-    floor: float = 1e-6  # of the reference rate of a bin: below, ln λ is continued by a parabola
+    floor: float = 1e-9  # of the reference rate of a bin: below, ln λ is continued by a parabola
     damping_first: float = 1e-3  # Levenberg's, after the first step that does not descend
     damping_step: float = 8.0  # its factor up after a failure, down after a success
     damping_last: float = 1e12  # no descent with this one: the fit has stalled
     root_iterations: int = 40  # safeguarded Newton on sqrt(q) needs 2 to 4
+    farthest: float = 1e7  # no limit beyond this many σ_x of known nuisances: x is not measured
     large: int = 60  # nuisances above which L-BFGS goes first: a Hessian costs as many gradients
     lbfgs_iterations: int = 400
     scan_points: int = 41  # values of x at which the test statistic is reported

@@ -123,7 +123,7 @@ def _run_chunk(
         one = partial(_toy, model, truth, tested, root, seed,
                       with_limit=with_limit, settings=settings)  # fmt: skip
         done = jax.lax.map(jax.vmap(one), indices.reshape(-1, width))
-        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), done)
+        return jax.tree.map(lambda leaf: leaf.reshape(indices.size, *leaf.shape[2:]), done)
 
     mesh = Mesh(np.array(devices), ("toys",))
     whole = Spec()
