@@ -133,7 +133,7 @@ def _ratio_limit(
             log_p = log_cls(jnp.where(above, q, 0.0), q_asimov)
         else:
             log_p = log_clsb(q, q_asimov, above)
-        return jnp.log1p(-confidence) - log_p
+        return jnp.log1p(-jnp.asarray(confidence, float)) - log_p
 
     def excess(x: Array) -> tuple[Array, Array, tuple]:
         at = at_x(constant, x, frozen, settings)

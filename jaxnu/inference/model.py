@@ -187,7 +187,8 @@ def mc_factor(measurement: Measurement, rates: Float[Array, "samples bins"]) -> 
     The root of bγ² + (b²ε² + s − cb)γ − (nb − bs)ε² − cs = 0; b are the samples with a variance.
     """
     b, s = _split(rates, measurement.with_variance)
-    n, c, error = measurement.data["counts"], measurement.data["mc_centre"], measurement.mc_error
+    n, c = measurement.data["counts"], measurement.data["mc_centre"]
+    error = jnp.asarray(measurement.mc_error)
     b = jnp.where(b > 0.0, b, 1e-300)
     middle = b**2 * error**2 + s - c * b
     last = (n * b - b * s) * error**2 + c * s
@@ -416,7 +417,7 @@ def _measurement(
     if len(set(names)) < len(names):
         raise InputError(f"{name}: samples = {names} repeat a name; name each one apart")
     observed = data.get("counts", data.get("values"))
-    bins = jnp.size(samples[0].template) if observed is None else observed.shape[0]
+    bins = len(samples[0].template) if observed is None else observed.shape[0]
     lowest = -1e300 if kind == "difference" else 0.0
     for s in samples:
         label = f"{name}: {s.name}"
@@ -504,7 +505,8 @@ def build_model(
     bounds = dict(bounds or {})
     for name in (*free, *bounds):
         checks.one_of("nuisance", name, names)
-    lower, upper = {n: -jnp.inf for n in names}, {n: jnp.inf for n in names}
+    lower: dict[str, Any] = {n: -jnp.inf for n in names}
+    upper: dict[str, Any] = {n: jnp.inf for n in names}
     for m in found:
         for column, name in enumerate(m.norm_names):
             sigma = m.norm[:, column]

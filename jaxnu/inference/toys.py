@@ -307,7 +307,8 @@ class _Store:
         if self.path is None:
             return
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, mark=np.array(self.mark), finished=self.finished, **self.arrays)
+            held: dict[str, Any] = {**self.arrays, "finished": self.finished}
+            np.savez(file, mark=np.array(self.mark), **held)
         self.saved = time.monotonic()
 
     def gather(self) -> None:
