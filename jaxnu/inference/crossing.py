@@ -160,7 +160,7 @@ def _ratio_limit(
     )
 
 
-def limits(
+def both_ends(
     model: Model,
     confidence: ArrayLike,
     root: ArrayLike,
@@ -240,7 +240,7 @@ def limit_value(
 
 
 def statistic_root(method: str, convention: str, confidence: float) -> tuple[float, str]:
-    """√Δ and the side of the best fit on which the limit lies, as `limits` takes them."""
+    """√Δ and the side of the best fit on which the limit lies, as `both_ends` takes them."""
     if method != "profile":
         return 0.0, "above"
     root = confidence_root(convention, confidence)

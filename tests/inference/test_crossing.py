@@ -72,7 +72,7 @@ def test_limit_with_the_best_fit_on_the_boundary(seed, arrays, build, agree):
     agree(f"limit of seed {seed}", limit_value(build(a)), upper, 1e-3)
 
 
-@pytest.mark.parametrize("method", ["profile", "cls", "clsb"])
+@pytest.mark.parametrize("method", ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)])
 def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agree):
     """Templates, modifiers, data and constraint centres."""
     model = build(arrays(1))
@@ -232,6 +232,7 @@ def test_a_nuisance_at_its_bound(arrays, build, agree):
     assert float(limit_value(tight)) > float(found.theta[0])
 
 
+@pytest.mark.slow
 def test_a_fixed_point_of_many_nuisances_by_lbfgs(agree):
     """80 nuisances: L-BFGS goes first; the answer is that of Newton alone."""
     rng = np.random.default_rng(5)

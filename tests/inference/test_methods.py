@@ -88,6 +88,7 @@ def test_bands_of_a_gaussian_in_closed_form(agree):
     assert profile[2] == pytest.approx(z * sigma)
 
 
+@pytest.mark.slow
 def test_the_median_of_toys_is_the_expected_limit(arrays, build, agree):
     model = build(arrays(1, x=0.0))
     truth = {"x": 0.0}
@@ -146,6 +147,7 @@ def test_quasi_random_nodes_are_those_of_quadrature(agree):
         agree("2 dimensions", integral(*nodes(2, STATISTICS, second)), 1.5 * 2 * np.pi, 1e-12)
 
 
+@pytest.mark.slow
 def test_bayes_of_three_nuisances_follows_the_profile(arrays, build):
     """No closed form: between the profile's one-sided and two-sided limits far from x = 0."""
     model = build(arrays(1, x=1.5))
