@@ -248,4 +248,6 @@ def statistic_root(method: str, convention: str, confidence: float) -> tuple[flo
     return abs(root), side
 
 
-find_limits: Callable[..., Limits] = jax.jit(limits, static_argnames=("method", "side", "settings"))
+find_limits: Callable[..., Limits] = jax.jit(
+    both_ends, static_argnames=("method", "side", "settings")
+)
