@@ -255,6 +255,21 @@ def test_imports_go_one_way(path):
         assert name not in ("cli", "plot") or (own, name) == ("cli", "plot")
 
 
+# modules of inference that know nothing of atoms: arrays in, results out; lower ones first
+STATISTICS = ("settings", "asymptotics", "model", "maximum_likelihood", "crossing", "counting",
+              "bayes", "toys", "methods", "exchange")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_know_nothing_of_atoms(name):
+    path = ROOT / "inference" / f"{name}.py"
+    assert imported(path) <= LAYERS[0] | LAYERS[1] | {"inference"}, name
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+    own = {m.rsplit(".", 1)[1] for m in own if m.startswith("jaxnu.inference.")}
+    assert own <= set(STATISTICS[: STATISTICS.index(name)]), f"{name} imports {own}"
+
+
 def test_the_lowest_layer_has_no_circle():
     graph = {own_name(p): imported(p) - {own_name(p)} for p in modules() if LEVEL[own_name(p)] == 0}
     while graph:

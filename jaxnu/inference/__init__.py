@@ -1,5 +1,46 @@
-"""From expected counts and data to limits on μ_ν."""
+"""From expected counts and data to limits: on μ_ν, and on any signal strength x ≥ 0."""
+
+from importlib import import_module
+from typing import Any
 
 from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
 
-__all__ = ["LimitResult", "convergence", "limit", "sensitivity"]
+# the statistics layer, arrays in and results out; loaded on first use
+_STATISTICS = {
+    "Sample": "model",
+    "Measurement": "model",
+    "Model": "model",
+    "binned": "model",
+    "difference": "model",
+    "on_off": "model",
+    "unbinned": "model",
+    "build_model": "model",
+    "asimov": "model",
+    "simulate": "model",
+    "Fit": "maximum_likelihood",
+    "fit": "maximum_likelihood",
+    "limit_value": "crossing",
+    "Inference": "methods",
+    "infer": "methods",
+    "significance": "methods",
+    "expected_limits": "methods",
+    "counting_interval": "counting",
+    "Toys": "toys",
+    "run_toys": "toys",
+    "coverage": "toys",
+    "start_processes": "toys",
+    "to_pyhf": "exchange",
+    "to_hepdata": "exchange",
+    "write_pyhf": "exchange",
+    "write_json": "exchange",
+    "write_hepdata": "exchange",
+    "Statistics": "settings",
+}
+
+__all__ = ["LimitResult", "convergence", "limit", "sensitivity", *_STATISTICS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _STATISTICS:
+        return getattr(import_module(f"jaxnu.inference.{_STATISTICS[name]}"), name)
+    raise AttributeError(f"module 'jaxnu.inference' has no attribute {name!r}")

@@ -83,3 +83,38 @@ def pseudo(xenonnt, xenon_templates):
     signal, background = xenon_templates
     counts = poisson.rvs(1.69 * signal + background, random_state=np.random.default_rng(20220722))
     return xenonnt.replace(counts=counts)
+
+
+def random_arrays(seed, bins=20, x=0.5):
+    """Templates of a signal over two backgrounds, with counts drawn at x."""
+    rng = np.random.default_rng(seed)
+    energy = np.linspace(1.0, 30.0, bins)
+    signal = 40.0 * np.exp(-energy / rng.uniform(2.0, 8.0)) / bins * 5.0
+    first = rng.uniform(4.0, 12.0) * (1.0 + 0.02 * energy)
+    second = rng.uniform(1.0, 4.0) * np.exp(-(((energy - rng.uniform(8.0, 25.0)) / 6.0) ** 2))
+    tilt = 0.1 * first * (energy - 15.0) / 15.0
+    counts = rng.poisson(x * signal + first + second).astype(float)
+    return {"signal": signal, "first": first, "second": second, "tilt": tilt, "counts": counts}
+
+
+def three_nuisances(a, counts=None):
+    """A free norm, a constrained one that signal and background share, and a tilt."""
+    from jaxnu.inference.model import Sample, binned, build_model
+
+    samples = (
+        Sample("signal", a["signal"], signal=True, norms={"efficiency": 0.05}),
+        Sample("first", a["first"], norms={"first": 1.0}, shapes={"tilt": a["tilt"]}),
+        Sample("second", a["second"], norms={"efficiency": 0.05}),
+    )
+    counts = a["counts"] if counts is None else counts
+    return build_model(binned("sr", counts, samples), free=("first",))
+
+
+@pytest.fixture(scope="session")
+def arrays():
+    return random_arrays
+
+
+@pytest.fixture(scope="session")
+def build():
+    return three_nuisances

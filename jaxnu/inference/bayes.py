@@ -1,0 +1,156 @@
+"""Posterior of x ≥ 0 with a flat prior: nuisances integrated numerically at each x."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.polynomial import Chebyshev
+from scipy.optimize import brentq
+from scipy.special import gammaln
+from scipy.stats import chi2, norm, qmc
+
+from jaxnu import precision  # noqa: F401
+from jaxnu.errors import FitError
+from jaxnu.inference.crossing import at_x, q_crossing
+from jaxnu.inference.maximum_likelihood import Search, best, bounds, start_point
+from jaxnu.inference.model import Model
+from jaxnu.inference.settings import STATISTICS, Statistics
+
+REACH = 50.0**0.5  # √q at which the posterior ends: e^-25 of its peak
+STUDENT = 7.0  # degrees of freedom of the sampling density: heavier tails than a Poisson's
+ACCEPTED = 0.01  # largest relative change of the limit between two sets of nodes
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Density of x on the range where it is above e^-25 of its peak.
+
+    x, log_density: nodes and ln p there, peak near 0 (not normalised).
+    cumulative: of the normalised density, as a polynomial on [x[0], x[-1]].
+    """
+
+    x: np.ndarray
+    log_density: np.ndarray
+    cumulative: Chebyshev
+
+    def quantile(self, probability: float) -> float:
+        """x below which the probability lies."""
+        low, high = self.x.min(), self.x.max()
+        return float(brentq(lambda x: self.cumulative(x) - probability, low, high, xtol=1e-12))
+
+
+def nodes(dimensions: int, settings: Statistics, second: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(points z, ln weights) with ∫f dz ≈ Σ e^weight f(z); `second`: another set, for the error.
+
+    Up to two dimensions Gauss–Hermite; above, quasi-random points of a Student density.
+    """
+    if dimensions <= 2:
+        order = settings.hermite_order - (6 if second else 0)
+        z, w = np.polynomial.hermite_e.hermegauss(order)
+        grids = np.meshgrid(*[z] * dimensions, indexing="ij")
+        points = np.stack([g.ravel() for g in grids], -1) if dimensions else np.zeros((1, 0))
+        logs = np.meshgrid(*[np.log(w) + 0.5 * z**2] * dimensions, indexing="ij")
+        return points, sum((g.ravel() for g in logs), np.zeros(len(points)))
+    sobol = qmc.Sobol(dimensions + 1, seed=np.random.default_rng(1 + second))
+    uniform = np.clip(sobol.random(settings.sample_points), 1e-12, 1.0 - 1e-12)
+    spread = np.sqrt(chi2.ppf(uniform[:, -1:], STUDENT) / STUDENT)
+    z = norm.ppf(uniform[:, :-1]) / spread
+    half = 0.5 * (STUDENT + dimensions)
+    log_density = (
+        gammaln(half) - gammaln(0.5 * STUDENT) - 0.5 * dimensions * np.log(STUDENT * np.pi)
+        - half * np.log1p(np.sum(z**2, axis=1) / STUDENT)
+    )  # fmt: skip
+    return z, -log_density - np.log(len(z))
+
+
+@partial(jax.jit, static_argnames=("settings",))
+def _range(model: Model, settings: Statistics) -> tuple[Search, Array, Array, Array]:
+    found = best(model, start_point(model), jnp.zeros(len(model.names), bool), settings)
+    signs = jnp.array([-1.0, 1.0])
+    ends = jax.vmap(lambda sign: q_crossing(model, found, REACH, settings, sign))(signs)
+    return found, ends.x[0], ends.x[1], found.converged & jnp.all(ends.converged)
+
+
+@partial(jax.jit, static_argnames=("settings",))
+def _marginal(
+    model: Model, found: Search, x: Array, points: Array, weights: Array, settings: Statistics
+) -> Float[Array, "points"]:
+    """ln ∫ L(x, α) dα, with nodes placed by the Hessian at the conditional fit."""
+    low, high = bounds(model)
+
+    def at(x: Array) -> Array:
+        fitted = at_x(model, x, found, settings)
+        block = fitted.hessian[1:, 1:]
+        root = jnp.linalg.cholesky(block)
+        volume = -jnp.sum(jnp.log(jnp.diagonal(root)))
+
+        def term(point: Array, weight: Array) -> Array:
+            shift = jax.scipy.linalg.solve_triangular(root, point, lower=True, trans=1)
+            theta = fitted.theta.at[1:].add(shift)
+            inside = jnp.all((theta[1:] >= low[1:]) & (theta[1:] <= high[1:]))
+            value = model.minus_log_likelihood(jnp.clip(theta, low, high))
+            return jnp.where(inside, weight - value, -jnp.inf)
+
+        return volume + jax.scipy.special.logsumexp(jax.vmap(term)(points, weights))
+
+    return jax.lax.map(at, x, batch_size=8)
+
+
+def posterior(model: Model, settings: Statistics = STATISTICS, second: bool = False) -> Posterior:
+    """Posterior density of x, flat prior in x ≥ 0 and in free nuisances within their bounds.
+
+    p(x) ∝ ∫ L(x, α) Π N(a; α, 1) dα. With up to two nuisances by Gauss–Hermite quadrature around
+    the fit at x, with more by quasi-random importance sampling there. Monte Carlo factors γ and
+    the free backgrounds of ON/OFF bins are profiled, not integrated.
+
+    Raises:
+        FitError: if the likelihood does not fall off in x or a nuisance.
+    """
+    found, low, high, good = jax.device_get(_range(model, settings))
+    if not good or not high > low:
+        raise FitError(
+            "the posterior has no end: −ln L does not rise by 25 above the best fit; give a "
+            "signal that differs from the free backgrounds, or constrain these"
+        )
+    points, weights = nodes(len(model.nuisances), settings, second)
+    degree = settings.posterior_points - 1
+    cosines = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    x = 0.5 * (low + high) + 0.5 * (high - low) * cosines
+    logs = np.asarray(_marginal(model, found, x, points, weights, settings))
+    if not np.isfinite(logs).all():
+        raise FitError(
+            "the integral over the nuisances diverges or is empty; constrain or bound the free ones"
+        )
+    logs = logs - logs.max()
+    density = Chebyshev.interpolate(
+        lambda t: np.exp(logs)[np.argmin(np.abs(t[:, None] - x), axis=1)], degree, [low, high]
+    )
+    rising = density.integ(lbnd=low)
+    order = np.argsort(x)
+    return Posterior(x[order], logs[order], rising / rising(high))
+
+
+def bayes_interval(
+    model: Model, confidence: float, two_sided: bool, settings: Statistics = STATISTICS
+) -> tuple[tuple[float, float], Posterior, float]:
+    """((low, high), posterior, accuracy): (0, CL) quantiles, or the two equal tails.
+
+    accuracy: relative change of the upper end with another set of nodes.
+
+    Raises:
+        FitError: if that change is above 1%.
+    """
+    level = 0.5 * (1.0 + confidence) if two_sided else confidence
+    found = posterior(model, settings)
+    high = found.quantile(level)
+    change = abs(posterior(model, settings, second=True).quantile(level) / high - 1.0)
+    if not change < ACCEPTED:
+        raise FitError(
+            f"the Bayesian limit changes by {change:.2g} with other nodes (allowed {ACCEPTED:g}); "
+            "raise Statistics.sample_points or widen bounds that cut the posterior of a nuisance"
+        )
+    low = found.quantile(1.0 - level) if two_sided else 0.0
+    return (low, high), found, change

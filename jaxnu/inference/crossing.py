@@ -1,0 +1,253 @@
+"""Where a test statistic of a `Model` crosses a threshold: limits with their derivatives."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from jaxnu import checks, precision  # noqa: F401
+from jaxnu.errors import InputError
+from jaxnu.inference.asymptotics import confidence_root, log_cls, log_clsb
+from jaxnu.inference.maximum_likelihood import (
+    Search,
+    attach,
+    best,
+    derivatives,
+    information,
+    search,
+    start_point,
+)
+from jaxnu.inference.maximum_likelihood import solve_masked as solve
+from jaxnu.inference.model import Model, asimov, unreached
+from jaxnu.inference.settings import STATISTICS, Statistics
+from jaxnu.numerics.roots import increasing_root
+
+METHODS = ("profile", "cls", "clsb")
+CONVENTIONS = ("two-sided", "one-sided")
+
+
+class Crossing(NamedTuple):
+    """A limit, the point (x, α̂̂) there, and whether it was found."""
+
+    x: Float[Array, ""]
+    theta: Float[Array, "P"]
+    converged: Bool[Array, ""]
+
+
+class Limits(NamedTuple):
+    """Upper and lower end, and the best fit they belong to."""
+
+    upper: Crossing
+    lower: Crossing
+    found: Search
+    converged: Bool[Array, ""]
+
+
+def x_held(model: Model) -> Bool[Array, "P"]:
+    """The mask of a fit at given x."""
+    return jnp.arange(len(model.names)) == 0
+
+
+def tangent(found: Search) -> tuple[Float[Array, ""], Float[Array, "P"]]:
+    """Curvature of the profile −ln L in x at a fit, and the direction dθ/dx of its valley."""
+    others = found.movable & (jnp.arange(found.theta.size) > 0)
+    along = -solve(found.hessian, found.hessian[:, 0], others)
+    direction = along.at[0].set(1.0)
+    return jnp.maximum(found.hessian[0] @ direction, 0.0), direction
+
+
+def crossing_step(found: Search, root: ArrayLike) -> Float[Array, ""]:
+    """Distance in x at which a parabola through the fit has q = root²."""
+    curvature, _ = tangent(found)
+    slope = jnp.maximum(found.gradient[0], 0.0)
+    bottom = slope + jnp.sqrt(slope**2 + curvature * root**2)
+    unit = 1.0 / jnp.sqrt(jnp.maximum(found.hessian[0, 0], 1e-300))
+    return jnp.where(bottom > 0.0, root**2 / jnp.where(bottom > 0.0, bottom, 1.0), unit)
+
+
+def at_x(model: Model, x: Array, found: Search, settings: Statistics) -> Search:
+    """The fit at given x, started on the valley of a fit elsewhere."""
+    _, direction = tangent(found)
+    start = (found.theta + direction * (x - found.theta[0])).at[0].set(x)
+    return search(model, start, x_held(model), settings)
+
+
+def q_crossing(
+    model: Model,
+    found: Search,
+    root: ArrayLike,
+    settings: Statistics,
+    sign: ArrayLike = 1.0,
+) -> Crossing:
+    """Largest (sign = 1) or smallest (−1) x ≥ 0 with q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] ≤ root².
+
+    The search is by Newton's method on √q, which is linear in x in the Gaussian limit. The last
+    step x − (q − root²)/q' with constants from the search carries the derivative in the model: by
+    the envelope theorem the fitted nuisances add nothing to it. Downwards, x = 0 if q(0) < root².
+    """
+    constant, frozen = lax.stop_gradient(model), lax.stop_gradient(found)
+    hat, target, sign = frozen.theta[0], jnp.asarray(root, float), jnp.asarray(sign, float)
+    step = jnp.maximum(crossing_step(frozen, target), 1e-300)
+    step = jnp.where(sign > 0.0, step, jnp.minimum(step, 0.5 * hat))
+
+    def excess(distance: Array) -> tuple[Array, Array, tuple]:
+        at = at_x(constant, jnp.maximum(hat + sign * distance, 0.0), frozen, settings)
+        size = jnp.sqrt(jnp.maximum(2.0 * (at.value - frozen.value), 1e-300))
+        slope = sign * at.gradient[0] / jnp.maximum(size, 1e-6)  # below, q is rounding
+        return size - target, slope, (at.theta, size, at.gradient[0], at.converged)
+
+    _, (theta, size, slope, fitted), done = increasing_root(
+        excess, jnp.zeros(()), step, settings.root_iterations
+    )
+    safe = jnp.where(slope == 0.0, 1.0, slope)
+    values = model.minus_log_likelihood(theta) - model.minus_log_likelihood(frozen.theta)
+    x = lax.stop_gradient(theta[0]) - (values - 0.5 * target**2) / safe
+    at_zero = (theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
+    far = settings.farthest / jnp.sqrt(information(constant)[0])
+    measured = done & (x - hat < far)
+    return Crossing(jnp.where(at_zero, 0.0, x), theta, fitted & (measured | at_zero))
+
+
+def _ratio_limit(
+    model: Model, found: Search, method: str, confidence: ArrayLike, settings: Statistics
+) -> Crossing:
+    """Upper limit where CL_s or CL_s+b is 1 − CL, asymptotically."""
+    origin = at_x(lax.stop_gradient(model), jnp.zeros(()), found, settings)
+    background = asimov(model, attach(model, origin))
+    constant, quiet, frozen = lax.stop_gradient((model, background, found))
+    value, slope, curve = derivatives(quiet, origin.theta)  # a minimum of its own Asimov data
+    flat = origin._replace(value=value, gradient=slope, hessian=curve)
+
+    def statistic(x: Array, model: Model, background: Model, theta: Array, quiet_theta: Array):
+        """ln(1 − CL) − ln p of x, with the nuisances given."""
+        here, there = theta.at[0].set(x), quiet_theta.at[0].set(x)
+        lowest = model.minus_log_likelihood(frozen.theta)
+        q = 2.0 * (model.minus_log_likelihood(here) - lowest)
+        zero = background.minus_log_likelihood(lax.stop_gradient(origin.theta))
+        q_asimov = 2.0 * (background.minus_log_likelihood(there) - zero)
+        above = x >= frozen.theta[0]
+        if method == "cls":
+            log_p = log_cls(jnp.where(above, q, 0.0), q_asimov)
+        else:
+            log_p = log_clsb(q, q_asimov, above)
+        return jnp.log1p(-jnp.asarray(confidence, float)) - log_p
+
+    def excess(x: Array) -> tuple[Array, Array, tuple]:
+        at = at_x(constant, x, frozen, settings)
+        quiet_at = at_x(quiet, x, flat, settings)
+        value, slope = jax.value_and_grad(statistic)(x, constant, quiet, at.theta, quiet_at.theta)
+        return value, slope, (at.theta, quiet_at.theta, slope, at.converged & quiet_at.converged)
+
+    zero = jnp.zeros(())
+    step = frozen.theta[0] + crossing_step(frozen, 1.0)
+    x, (theta, quiet_theta, slope, fitted), done = increasing_root(
+        excess, zero, step, settings.root_iterations
+    )
+    safe = jnp.where(slope == 0.0, 1.0, slope)
+    value = statistic(lax.stop_gradient(x), model, background, theta, quiet_theta)
+    limit = lax.stop_gradient(x) - value / safe
+    if method == "cls":
+        return Crossing(limit, theta, done & fitted)
+    # CL_s+b may exclude every x, CL_s never does: the bisection then goes down to zero
+    nothing = x < 1e-6 * step  # there q_A is lost in rounding
+    return Crossing(
+        jnp.where(nothing, 0.0, limit),
+        jnp.where(nothing, origin.theta, theta),
+        jnp.where(nothing, origin.converged, done & fitted),
+    )
+
+
+def both_ends(
+    model: Model,
+    confidence: ArrayLike,
+    root: ArrayLike,
+    method: str,
+    side: str,
+    settings: Statistics = STATISTICS,
+) -> Limits:
+    """Both ends of the interval; traced code may call it. See `limit_value`.
+
+    root: √Δ ≥ 0 of the profile method. side: "both" ends of a two-sided interval, the upper end
+    "above" the best fit, or, for a one-sided confidence below 1/2, "below" it.
+    """
+    found = best(model, start_point(model), jnp.zeros(len(model.names), bool), settings)
+    lower = Crossing(jnp.zeros(()), found.theta, found.converged)
+    if method != "profile":
+        upper = _ratio_limit(model, found, method, confidence, settings)
+    else:
+        signs = jnp.array({"both": [1.0, -1.0], "above": [1.0], "below": [-1.0]}[side])
+        ends = jax.vmap(lambda sign: q_crossing(model, found, root, settings, sign))(signs)
+        upper = jax.tree.map(lambda leaf: leaf[0], ends)
+        if side == "both":
+            lower = jax.tree.map(lambda leaf: leaf[1], ends)
+    converged = found.converged & upper.converged & lower.converged & jnp.isfinite(upper.x)
+    converged &= ~unreached(model, found.theta) & ~unreached(model, upper.theta)
+    return Limits(upper, lower, found._replace(theta=attach(model, found)), converged)
+
+
+def upper_end(
+    model: Model,
+    root: ArrayLike,
+    settings: Statistics = STATISTICS,
+) -> tuple[Float[Array, ""], Search, Bool[Array, ""]]:
+    """(x_up, best fit, converged) of the profile method alone: what toys need."""
+    found = best(model, start_point(model), jnp.zeros(len(model.names), bool), settings)
+    upper = q_crossing(model, found, root, settings)
+    good = found.converged & upper.converged & ~unreached(model, found.theta)
+    return upper.x, found, good
+
+
+def check_choice(method: str, methods: Any, convention: str, confidence: Any) -> None:
+    """Refuse an unknown word or a confidence outside (0, 1)."""
+    checks.one_of("method", method, methods)
+    checks.one_of("convention", convention, CONVENTIONS)
+    number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    if not (number and 0.0 < confidence < 1.0):
+        raise InputError(f"confidence = {confidence!r} is outside (0, 1); 90% is written 0.90")
+
+
+def limit_value(
+    model: Model,
+    method: str = "profile",
+    confidence: float = 0.90,
+    convention: str = "two-sided",
+    settings: Statistics = STATISTICS,
+) -> Float[Array, ""]:
+    """Upper limit on x as a function of the model, for jit, vmap and grad.
+
+    Args:
+        model: from build_model.
+        method: "profile", q(x) = −2 ln Λ(x) = Δ (arXiv:1007.1727 eqs 7 and 10, x̂ ≥ 0); "cls" or
+            "clsb" with q̃ (eq 16), asymptotic p-values (eqs 65, 66) and the Asimov data of x = 0.
+        confidence: in (0, 1).
+        convention: of the profile method, Δ = z²((1+CL)/2) "two-sided" or z²(CL) "one-sided".
+        settings: tolerances.
+
+    Returns:
+        The limit; NaN if a search did not end. Its first derivatives in everything the model
+        holds are exact (implicit function theorem), second ones are not meant.
+
+    Raises:
+        InputError: for an unknown method or convention, or a confidence outside (0, 1).
+    """
+    check_choice(method, METHODS, convention, confidence)
+    root, side = statistic_root(method, convention, confidence)
+    found = find_limits(model, confidence, root, method, side, settings)
+    return jnp.where(found.converged, found.upper.x, jnp.nan)
+
+
+def statistic_root(method: str, convention: str, confidence: float) -> tuple[float, str]:
+    """√Δ and the side of the best fit on which the limit lies, as `both_ends` takes them."""
+    if method != "profile":
+        return 0.0, "above"
+    root = confidence_root(convention, confidence)
+    side = "both" if convention == "two-sided" else "above" if root >= 0.0 else "below"
+    return abs(root), side
+
+
+find_limits: Callable[..., Limits] = jax.jit(
+    both_ends, static_argnames=("method", "side", "settings")
+)
