@@ -1,6 +1,6 @@
 """Binned Poisson likelihood of a signal strength and a background norm."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,22 @@ class BinnedModel:
         safe = jnp.where(self.reference > 0.0, self.reference, 1.0)
         templates = jnp.stack([self.signal, self.background])
         return 1.0 / jnp.sqrt(jnp.sum(templates**2 / safe, axis=1) + self._constraint)
+
+    def with_signal(self, factor: Float[Array, ""]) -> "BinnedModel":
+        """The signal multiplied by a factor."""
+        return replace(self, signal=factor * self.signal)
+
+    def asimov(self) -> "BinnedModel":
+        """The expected background as the data."""
+        return replace(self, counts=self.background)
+
+    def nuisances(self, theta: Float[Array, "2"]) -> dict[str, Array]:
+        """{"background": β}."""
+        return {"background": theta[1]}
+
+    def expected_background(self, theta: Float[Array, "2"]) -> Float[Array, "bins"]:
+        """Background per bin at a point θ of the fit."""
+        return theta[1] * self.background
 
     @property
     def _constraint(self) -> Float[Array, "2"]:

@@ -16,14 +16,17 @@ from jaxnu._version import __version__
 from jaxnu.counts import check_parameters, check_target, templates
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment, Parameters
+from jaxnu.inference.crossing import at_x, upper_end
+from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
+from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
 from jaxnu.responses import response as make_response
 from jaxnu.responses.base import Response
 from jaxnu.settings import Numerics
 
-MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
+Likelihood = BinnedModel | ExperimentModel
 METHODS = ("profile",)
 CONVENTIONS = {
     "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
@@ -180,7 +183,7 @@ def _limit(
 
     parameters, numerics = experiment.parameters, experiment.numerics
     if traced:
-        model = _binned_model(parameters, experiment, response, data)
+        model = _likelihood(parameters, experiment, response, data)
         value, fit = _fit(model, delta, numerics)
         value = jnp.where(fit.residual < numerics.fit_accepted, value, jnp.nan)
         derivatives = expected = None
@@ -190,14 +193,13 @@ def _limit(
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
         _check_fit(experiment, model, fit)
-        asimov = dataclasses.replace(model, counts=model.background)
-        expected = float(_fit_and_tangents(asimov, moved, delta, numerics)[0])
+        expected = float(_fit_and_tangents(model.asimov(), moved, delta, numerics)[0])
         derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
     return LimitResult(
         limit_mu_B=value,
         expected_mu_B=expected,
         best_fit_mu2=fit.best[0] * MU2_UNIT,
-        nuisances={"background": fit.best[1]},
+        nuisances=model.nuisances(fit.best),
         scan_mu2=fit.scan_x * MU2_UNIT,
         scan_q=fit.scan_q,
         derivatives=derivatives,
@@ -216,14 +218,19 @@ def _limit(
         exposure_kg_day=parameters.exposure_kg_day,
         bin_edges_keV=parameters.bin_edges_keV,
         counts=model.counts,
-        background=fit.best[1] * model.background,
+        background=model.expected_background(fit.best),
         signal=value**2 / MU2_UNIT * model.signal,
     )
 
 
 def _check_experiment(experiment: Experiment, data: str) -> None:
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
-    if data == "observed" and experiment.counts is None:
+    if not experiment.has_background:
+        raise InputError(
+            f"{experiment.name} has no background model, so no limit follows; allowed: its rate, "
+            "its counts; add [background] and [statistics] to a copy of its file"
+        )
+    if data == "observed" and not experiment.has_data:
         raise InputError(
             f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
             "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
@@ -231,19 +238,22 @@ def _check_experiment(experiment: Experiment, data: str) -> None:
 
 
 class _Fit(NamedTuple):
-    """What a limit leaves behind, in the units of BinnedModel."""
+    """What a limit leaves behind, in the units of the likelihood."""
 
-    best: Float[Array, "2"]
+    best: Float[Array, "P"]
     residual: Float[Array, ""]
     scan_x: Float[Array, "points"]
     scan_q: Float[Array, "points"]
 
 
-def _binned_model(
+def _likelihood(
     parameters: Parameters, experiment: Experiment, response: Response, data: str
-) -> BinnedModel:
-    """The likelihood as a function of the parameters."""
+) -> Likelihood:
+    """The likelihood as a function of the parameters: the short one of a signal and one norm where
+    that is all, which compiles in a few seconds, else the general one."""
     experiment = dataclasses.replace(experiment, parameters=parameters)
+    if experiment.systematics or experiment.data_kind != "counts":
+        return experiment_model(experiment, response, data)
     signal, background = templates(experiment, response, background_moves=data == "Asimov")
     counts = experiment.counts if data == "observed" else None
     return BinnedModel(
@@ -255,10 +265,15 @@ def _binned_model(
     )
 
 
-def _mu_limit(
-    model: BinnedModel, delta: float, numerics: Numerics
-) -> tuple[Float[Array, ""], _Fit]:
+def _mu_limit(model: Likelihood, delta: float, numerics: Numerics) -> tuple[Float[Array, ""], _Fit]:
     """Limit on μ_ν [μ_B] as a function of the likelihood."""
+    if isinstance(model, ExperimentModel):
+        x, found, good = upper_end(model.model, delta**0.5)
+        best, found, frozen = jax.lax.stop_gradient((found.theta, found, model.model))
+        scan_x = jnp.linspace(0.0, 2.0 * jax.lax.stop_gradient(x), numerics.scan_points)
+        values = jax.vmap(lambda x: at_x(frozen, x, found, STATISTICS).value)(scan_x)
+        residual = jnp.where(good, 0.0, jnp.inf)
+        return jnp.sqrt(x * MU2_UNIT), _Fit(best, residual, scan_x, 2.0 * (values - found.value))
     x, (best, residual) = upper_limit(model, delta, numerics)
     constant = jax.lax.stop_gradient((model, best, x))
     scan_x = jnp.linspace(0.0, 2.0 * constant[2], numerics.scan_points)
@@ -271,20 +286,20 @@ def _mu_limit(
 @partial(jax.jit, static_argnames=("data",))
 def _model_and_tangents(
     parameters: Parameters, experiment: Experiment, response: Response, data: str
-) -> tuple[BinnedModel, BinnedModel]:
+) -> tuple[Likelihood, Likelihood]:
     """The likelihood, and its derivatives by ln of DERIVATIVES (stacked on a first axis).
 
     A common factor of the fluxes is one of the signal, so no derivative passes through the atom.
     """
 
-    def build(logs: Float[Array, "directions"]) -> BinnedModel:
+    def build(logs: Float[Array, "directions"]) -> Likelihood:
         factors = dict(zip(DERIVATIVES.values(), 1.0 + logs, strict=True))
         flux = factors.pop("source")
         moved = {name: getattr(parameters, name) * factor for name, factor in factors.items()}
-        model = _binned_model(dataclasses.replace(parameters, **moved), experiment, response, data)
-        return dataclasses.replace(model, signal=flux * model.signal)
+        model = _likelihood(dataclasses.replace(parameters, **moved), experiment, response, data)
+        return model.with_signal(flux)
 
-    def along(direction: Float[Array, "directions"]) -> tuple[BinnedModel, BinnedModel]:
+    def along(direction: Float[Array, "directions"]) -> tuple[Likelihood, Likelihood]:
         return jax.jvp(build, (jnp.zeros(len(DERIVATIVES)),), (direction,))
 
     return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(DERIVATIVES)))
@@ -292,11 +307,11 @@ def _model_and_tangents(
 
 @partial(jax.jit, static_argnames=("numerics",))
 def _fit_and_tangents(
-    model: BinnedModel, moved: BinnedModel, delta: float, numerics: Numerics
+    model: Likelihood, moved: Likelihood, delta: float, numerics: Numerics
 ) -> tuple[Float[Array, ""], Float[Array, "directions"], _Fit]:
     """The limit, its derivatives along the `moved` directions, and the fit."""
 
-    def along(tangent: BinnedModel) -> tuple[Array, Array, _Fit]:
+    def along(tangent: Likelihood) -> tuple[Array, Array, _Fit]:
         solve = partial(_mu_limit, delta=delta, numerics=numerics)
         return jax.jvp(solve, (model,), (tangent,), has_aux=True)
 
@@ -310,7 +325,7 @@ def convergence(
     result: LimitResult,
     experiment: Experiment,
     response: Response | None = None,
-    refined: BinnedModel | None = None,
+    refined: Likelihood | None = None,
 ) -> float:
     """Relative change of a limit when the nodes of its integrals over T, E, Q and bins are doubled.
 
@@ -325,7 +340,7 @@ def convergence(
 
 def refined_model(
     experiment: Experiment, response: Response | None = None, data: str = "observed"
-) -> BinnedModel:
+) -> Likelihood:
     """The likelihood with doubled nodes in T, E, Q and bins. Arguments as in `limit`."""
     _check_experiment(experiment, data)
     if response is None:
@@ -335,10 +350,10 @@ def refined_model(
     return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
 
 
-_compiled_model = jax.jit(_binned_model, static_argnames=("data",))
+_compiled_model = jax.jit(_likelihood, static_argnames=("data",))
 
 
-def _check_fit(experiment: Experiment, model: BinnedModel, fit: _Fit) -> None:
+def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
     """Refuse templates from which no limit follows, and a fit that did not converge."""
     signal, reached = model.signal, model.signal + model.background > 0.0
     if not signal.sum() > 0.0:
@@ -357,8 +372,9 @@ def _check_fit(experiment: Experiment, model: BinnedModel, fit: _Fit) -> None:
         raise FitError(
             f"the fit of {experiment.name} did not converge: its equations are left with "
             f"{float(fit.residual):.2g} (allowed {experiment.numerics.fit_accepted:g}, in units of "
-            f"1σ); last point μ² = {fit.best[0] * MU2_UNIT:.3g} μ_B², background norm "
-            f"{fit.best[1]:.4g}; inspect counts and background for bins far apart"
+            f"1σ); last point μ² = {fit.best[0] * MU2_UNIT:.3g} μ_B², nuisances "
+            f"{ {n: float(v) for n, v in model.nuisances(fit.best).items()} }; inspect counts and "
+            "background for bins far apart"
         )
 
 
