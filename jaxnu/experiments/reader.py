@@ -618,12 +618,19 @@ def describe(name: str | os.PathLike[str]) -> str:
     return "\n".join(f"{key:<{width}}  {text}" for key, text in lines.items())
 
 
-def headline(name: str) -> tuple[str, bool, str, str]:
-    """(element, whether it has counts, title, citation) of a shipped experiment, read only."""
+def _what_data(content: dict[str, Any]) -> str:
+    data = content["data"]
+    if "background" not in content:
+        return "counts only" if "counts" in data else "parameters only"
+    return "counts" if "counts" in data or "values" in data else "forecast only"
+
+
+def headline(name: str) -> tuple[str, str, str, str]:
+    """(target, what data it has, title, citation) of a shipped experiment, read only."""
     content = _parse(f"{name}.toml", _catalogue()[name].read_text(encoding="utf-8"))
     return (
         content["target"].get("element") or content["target"]["compound"],
-        "counts" in content["data"] or "values" in content["data"],
+        _what_data(content),
         content["title"],
         content["reference"]["citation"],
     )
