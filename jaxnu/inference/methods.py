@@ -28,7 +28,7 @@ from jaxnu.inference.maximum_likelihood import (
     fit,
     search,
 )
-from jaxnu.inference.model import Model, asimov, unreached
+from jaxnu.inference.model import Model, asimov, needs_signal, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 METHODS = (*crossing.METHODS, "bayes", "feldman-cousins")
@@ -60,7 +60,8 @@ class Inference:
     scan_x, scan_q: test statistic −2 ln Λ on a grid (Bayes: −2 ln of the posterior over its peak).
     significance, p0: Z = √q0 and its p-value 1 − Φ(Z), eqs 12, 53 of arXiv:1007.1727.
     expected: limits for background-only data, −2σ to +2σ (Asimov data at x = 0 with the nuisances
-        fitted there); None for methods without an asymptotic formula.
+        fitted there); None for methods without an asymptotic formula, unbinned data, and data that
+        cannot be without a signal.
     accuracy: relative error of value by quadrature or toys; 0 where only rounding is left.
     critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
     status: one line naming method and convention.
@@ -181,7 +182,8 @@ def infer(
     if method == "bayes":
         scan_x, scan_q = curve.x, -2.0 * curve.log_density
     expected = None
-    if method in crossing.METHODS and all(m.kind != "unbinned" for m in model.measurements):
+    binned = all(m.kind != "unbinned" for m in model.measurements)
+    if method in crossing.METHODS and binned and not needs_signal(model):
         expected = expected_limits(model, method, confidence, convention, settings)
     sigma = np.sqrt(np.diagonal(found.covariance))
     centred = np.asarray(found.theta[1:] - model.auxiliary)
@@ -304,6 +306,11 @@ def expected_limits(
     3.2 and 4.3; for CL_s as in pyhf): the x where √q_A(x) has the value that the fluctuation asks.
     """
     check_choice(method, crossing.METHODS, convention or "one-sided", confidence)
+    if needs_signal(model):
+        raise InputError(
+            "the data lie where only signal is expected, so no background-only data follow from "
+            "them; allowed: a background above zero in bins with counts, or other data (with_data)"
+        )
     convention = DEFAULT_CONVENTION[method] if convention is None else convention
     origin = fit(model, held={"x": 0.0}, settings=settings)
     targets = band_targets(method, convention, confidence, sigmas)

@@ -278,6 +278,20 @@ def unreached(model: Model, theta: Float[Array, "K+1"]) -> Array:
     return found
 
 
+def needs_signal(model: Model) -> bool:
+    """Whether data lie where only signal is expected: L(x = 0) = 0. On the host."""
+    for m in model.measurements:
+        if m.kind == "difference" or m.free_background:
+            continue
+        background = np.asarray(_split(m.template, m.signal)[1])
+        seen = np.arange(background.size) < background.size - 1
+        if m.kind != "unbinned":
+            seen = np.asarray(m.data["counts"]) > 0.0
+        if np.any(seen & ~(background > 0.0)):
+            return True
+    return False
+
+
 # ---- making measurements -------------------------------------------------------------------------
 
 

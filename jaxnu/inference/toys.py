@@ -27,7 +27,7 @@ from jaxnu.files import atomic_path, check_writable
 from jaxnu.inference.asymptotics import confidence_root
 from jaxnu.inference.crossing import at_x, check_choice, q_crossing, upper_end
 from jaxnu.inference.maximum_likelihood import Fit, best, check_finite, fit, start_point
-from jaxnu.inference.model import Model, simulate, unreached
+from jaxnu.inference.model import Model, needs_signal, simulate, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 WIDEST = 64  # toys in one batch at most: those that are done wait for the slowest fit
@@ -409,6 +409,8 @@ def _share(
     model: Model, x: float, found: Fit, settings: Statistics, seed: int, progress: bool
 ) -> float:
     """Share of toys at (x, α̂̂(x)) with a smaller q(x) than the data."""
+    if x == 0.0 and needs_signal(model):
+        return 1.0
     held = fit(model, held={"x": x}, settings=settings)
     q = 2.0 * float(held.minus_log_likelihood - found.minus_log_likelihood)
     truth = {name: float(v) for name, v in held.values.items()}

@@ -172,6 +172,24 @@ def test_feldman_cousins_of_a_count_by_toys_is_the_exact_one(agree):
         agree("lower end", result.interval[0], low, 0.1, scale=1.0)
 
 
+def test_counts_without_any_background(agree):
+    """L(0) = 0: limits stand, a discovery is certain, background-only data are not to be had."""
+    model = counting(5, 0.0)
+    profile = infer(model)
+    for x in profile.interval:
+        agree(f"q({x:.3f})", 2.0 * (x - 5.0 + 5.0 * np.log(5.0 / x)), norm.isf(0.05) ** 2, 1e-8)
+    assert np.isinf(profile.significance) and profile.p0 == 0.0 and profile.expected is None
+    # CL_s is 1 − CL: q_A = 2x of an empty data set (eqs 65, 66)
+    x = infer(model, "cls").value
+    t, width = np.sqrt(2.0 * (x - 5.0 + 5.0 * np.log(5.0 / x))), np.sqrt(2.0 * x)
+    agree("CL_s at the limit", norm.sf(t) / norm.cdf(width - t), 0.1, 1e-7)
+    low, high = infer(model, "feldman-cousins").interval
+    print(f"by toys [{low:.3f}, {high:.3f}], published [1.84, 9.99]")
+    assert abs(low - 1.84) < 0.15 and abs(high - 9.99) < 0.3
+    with pytest.raises(InputError, match="only signal"):
+        expected_limits(model)
+
+
 def test_refusals(arrays, build):
     model = build(arrays(1))
     for confidence in (0.0, 1.0, np.nan, "90%"):
