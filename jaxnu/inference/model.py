@@ -164,9 +164,13 @@ def _floored_log(rate: Array, floor: Array) -> Array:
 
 def _poisson(counts: Array, rate: Array, floor: Array) -> Array:
     """λ − n + n ln(n/λ) per bin; λ < 0 is held off by a parabola where n = 0."""
-    seen = counts > 0.0
-    own = jnp.log(jnp.where(seen, counts, 1.0))
-    term = rate - counts - counts * (_floored_log(rate, floor) - own)
+    seen, reached = counts > 0.0, floor > 0.0
+    own = jnp.where(seen, counts, 1.0)
+    base = jnp.where(reached, jnp.maximum(rate, floor), 1.0)
+    excess = jnp.where(reached, jnp.minimum(rate / base, 1.0) - 1.0, 0.0)
+    # log1p: near λ = n the terms cancel, and many counts would leave little but rounding
+    log_ratio = jnp.log1p((base - own) / own) + excess - 0.5 * excess**2
+    term = rate - counts - counts * log_ratio
     safe = jnp.where(floor > 0.0, floor, 1.0)
     below = jnp.where(floor > 0.0, jnp.minimum(rate / safe - 1.0, 0.0), 0.0)
     return jnp.where(floor > 0.0, term + jnp.where(seen, 0.0, 0.5 * floor * below**2), 0.0)
