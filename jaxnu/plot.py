@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from jaxnu.flux import Spectrum
     from jaxnu.inference import LimitResult
     from jaxnu.responses import Response
 
 EDGE = 1e-6  # relative distance from a threshold at which curves are drawn on both sides
+FLUX_DECADES = 13.0  # below the highest flux: from pp down to hep of the Sun
 CHARGE_BATCH = 16  # values of T whose Q nodes are in memory at once
 
 
@@ -225,6 +227,58 @@ def _mark_edges(axes: "Axes", response: "Response") -> None:
             float(np.exp(np.mean(np.log(here)))), 0.96, name, ha="center", va="top",
             transform=axes.get_xaxis_transform(), fontsize="small", color="0.3",
         )  # fmt: skip
+
+
+def plot_flux(
+    spectrum: "Spectrum", components: "Mapping[str, Spectrum]", title: str, path: Path
+) -> None:
+    """Draw φ(E) with its components, and its lines as stems of their flux, as PNG."""
+    figure = _figure(8.5, 5.2)
+    axes = figure.subplots()
+    edges = np.asarray(spectrum.edges_keV)
+    end = max(edges[-1], np.max(np.asarray(spectrum.lines_keV), initial=0.0))
+    inner = edges[(edges > 1e-3 * end) & (edges < end)]
+    E = np.unique([*np.geomspace(1e-3 * end, end, 600), *inner * (1 - EDGE), *inner * (1 + EDGE)])
+    whole = np.asarray(spectrum.at(E))
+    smooth = bool(np.any(whole > 0.0))
+    colours = [f"C{i}" for i in range(10)]
+    heights = [whole]
+    for i, (name, part) in enumerate(components.items()):
+        colour, y = colours[i % len(colours)], np.asarray(part.at(E))
+        if np.any(y > 0.0):
+            style = _styles(len(components))[i]
+            axes.plot(E, np.where(y > 0.0, y, np.nan), style, color=colour, lw=1.4, label=name)
+        heights.append(_draw_lines(axes, part, colour, None if np.any(y > 0.0) else name))
+    if smooth:
+        label = "sum, without lines" if spectrum.lines_keV.size else "sum"
+        axes.plot(
+            E, np.where(whole > 0.0, whole, np.nan), color="k", lw=0.9,
+            label=label if components else spectrum.name,
+        )  # fmt: skip
+    if not components:
+        heights.append(_draw_lines(axes, spectrum, "C0", "lines"))
+    drawn = np.concatenate([np.atleast_1d(height) for height in heights])
+    top = float(np.max(drawn))
+    least = float(np.min(drawn[drawn > 0.0]))
+    low = max(0.3 * least, top * 10.0**-FLUX_DECADES)
+    axes.set(xscale="log", yscale="log", xlim=(E[0], 1.15 * end), ylim=(low, 5.0 * top))
+    units = [r"$\phi(E)$ [1/(cm$^2$ s keV)]"] * smooth
+    units += [r"lines [1/(cm$^2$ s)]"] * bool(spectrum.lines_keV.size)
+    axes.set(xlabel="neutrino energy $E$ [keV]", ylabel=", ".join(units))
+    axes.set_title(title, fontsize="medium")
+    axes.grid(alpha=0.25, which="major", lw=0.4)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def _draw_lines(axes: "Axes", spectrum: "Spectrum", colour: str, label: str | None) -> np.ndarray:
+    """A stem at each line that has a flux; returns the fluxes."""
+    E, strength = np.asarray(spectrum.lines_keV), np.asarray(spectrum.line_flux)
+    E, strength = E[strength > 0.0], strength[strength > 0.0]
+    if E.size:
+        axes.vlines(E, 0.0, strength, color=colour, lw=1.4)
+        axes.plot(E, strength, "o", color=colour, ms=4, label=label)
+    return strength
 
 
 def plot_curves(
