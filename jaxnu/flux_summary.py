@@ -109,8 +109,8 @@ def _built_in(name: str, options: dict[str, Any]) -> Source:
 
 @dataclass(frozen=True)
 class ComponentSummary:
-    """Flux [1/(cm² s)] of a part or a line, its share of the whole, mean and highest energy, and
-    the relative 1σ of its flux (None: not known to jaxnu)."""
+    """Flux [1/(cm² s)] of a part, its share of the whole, mean and highest energy, and the
+    relative 1σ of its flux (None: not known to jaxnu)."""
 
     name: str
     flux_per_cm2_s: float
@@ -121,8 +121,17 @@ class ComponentSummary:
 
 
 @dataclass(frozen=True)
+class LineSummary:
+    """Energy, flux [1/(cm² s)] and share of a line."""
+
+    E_keV: float
+    flux_per_cm2_s: float
+    share: float
+
+
+@dataclass(frozen=True)
 class FluxSummary:
-    """The numbers of a source; lines are among the components too, where there are any."""
+    """The numbers of a source; lines are counted in its components too, where it has any."""
 
     name: str
     origin: str
@@ -133,7 +142,7 @@ class FluxSummary:
     survival_keV: list[float]
     survival: list[float]
     components: list[ComponentSummary]
-    lines: list[ComponentSummary]
+    lines: list[LineSummary]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -160,7 +169,7 @@ def summarize_flux(source: Source) -> FluxSummary:
         if float(part.total()) > 0.0
     ]
     lines = [
-        ComponentSummary(f"{E:g} keV", strength, strength / total, E, E, None)
+        LineSummary(E, strength, strength / total)
         for E, strength in zip(
             np.asarray(spectrum.lines_keV).tolist(),
             np.asarray(spectrum.line_flux).tolist(),
@@ -205,17 +214,21 @@ def format_flux(summary: FluxSummary) -> str:
         f"  energies       to {summary.E_max_keV:.6g} keV",
         f"  P_ee           {oscillation} (weak channel only)",
     ]
-    for title, rows in (("component", summary.components), ("line", summary.lines)):
-        if rows:
-            text.append(
-                f"  {title:<14} {'flux/(cm² s)':>13} {'share':>10} {'mean E/keV':>11} "
-                f"{'end/keV':>9}"
-                + (f" {'1σ':>7}" if any(row.relative_error for row in rows) else "")
-            )
-            text += [
-                f"    {row.name:<12} {row.flux_per_cm2_s:>13.4e} {row.share:>10.3e} "
-                f"{row.mean_energy_keV:>11.5g} {row.E_max_keV:>9.6g}"
-                + ("" if row.relative_error is None else f" {100 * row.relative_error:>6.1f}%")
-                for row in rows
-            ]
+    if summary.components:
+        text.append(
+            f"  {'component':<14} {'flux/(cm² s)':>13} {'share':>10} {'mean E/keV':>11} "
+            f"{'end/keV':>9} {'1σ of flux':>11}"
+        )
+    for row in summary.components:
+        error = "–" if row.relative_error is None else f"{100 * row.relative_error:.1f}%"
+        text.append(
+            f"    {row.name:<12} {row.flux_per_cm2_s:>13.4e} {row.share:>10.3e} "
+            f"{row.mean_energy_keV:>11.5g} {row.E_max_keV:>9.6g} {error:>11}"
+        )
+    if summary.lines:
+        text.append(f"  {'line':<14} {'flux/(cm² s)':>13} {'share':>10}")
+    text += [
+        f"    {f'{row.E_keV:g} keV':<12} {row.flux_per_cm2_s:>13.4e} {row.share:>10.3e}"
+        for row in summary.lines
+    ]
     return "\n".join(text)

@@ -68,23 +68,28 @@ CASES = {
     "sensitivity": (lambda x: 1e11 * jaxnu.sensitivity(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),
     "flux.reactor": (lambda x: flux.reactor(3.0 * x, 13.9).total(), SCALE),
     "flux.reactor_components": (
-        lambda x: flux.reactor_components([3.0 * x, 2.0], [13.9, 20.0])["235U"].total(), SCALE,
+        lambda x: flux.reactor_components([3.0 * x, 2.0], [13.9, 20.0])["235U"].total(),
+        SCALE,
     ),
     "flux.reactor_model_spread": (
-        lambda x: flux.reactor_model_spread(3.0 * x, 13.9).total(), SCALE
+        lambda x: flux.reactor_model_spread(3.0 * x, 13.9).total(),
+        SCALE,
     ),
     "flux.difference": (
         lambda x: flux.difference(flux.reactor(3.0, 13.9), flux.reactor(3.0 * x, 20.0)).total(),
         SCALE,
     ),
     "flux.vary_survival": (
-        lambda x: flux.vary_survival(flux.solar(), x).electron_fraction(862.0), SCALE
+        lambda x: flux.vary_survival(flux.solar(), x).electron_fraction(862.0),
+        SCALE,
     ),
     "flux.mean_inverse_square": (
-        lambda x: 1e6 * flux.mean_inverse_square(flux.Cylinder(1.0, 2.0, 3.0 * x)), SCALE
+        lambda x: 1e6 * flux.mean_inverse_square(flux.Cylinder(1.0, 2.0, 3.0 * x)),
+        SCALE,
     ),
     "flux.chromium51": (
-        lambda x: flux.chromium51(x, flux.Sphere(1.0, 2.0), run_d=10.0 * x).total(), SCALE
+        lambda x: flux.chromium51(x, flux.Sphere(1.0, 2.0), run_d=10.0 * x).total(),
+        SCALE,
     ),
     "flux.tritium": (lambda x: flux.tritium(x, flux.Point(1.0 + x)).total(), SCALE),
     "flux.tritium_activity_PBq": (lambda x: flux.tritium_activity_PBq(x), SCALE),
