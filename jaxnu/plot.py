@@ -238,6 +238,8 @@ def plot_flux(
 
     Logarithmic axes for what reaches above 1 MeV; below, E is linear, and φ too without lines.
     """
+    import jax.numpy as jnp
+
     figure = _figure(8.5, 5.2)
     axes = figure.subplots()
     edges = np.asarray(spectrum.edges_keV)
@@ -247,14 +249,15 @@ def plot_flux(
     # kinks and steps upright, and down to the axis at the end
     inner = edges[(edges > E[0]) & (edges <= end)]
     E = np.unique([*E, *inner * (1.0 - EDGE), *inner * (1.0 + EDGE)])
-    whole = np.asarray(spectrum.at(E))
+    whole = np.asarray(spectrum.at(jnp.asarray(E)))
     smooth, heights = bool(np.any(whole > 0.0)), [whole]
     if smooth:
-        wide = {"color": "0.8", "lw": 4.0} if components else {"color": "C0", "lw": 1.5}
-        axes.plot(E, np.maximum(whole, TINY), label="sum" + " without lines" * lined, **wide)
+        colour, width = ("0.8", 4.0) if components else ("C0", 1.5)
+        label = "sum without lines" if lined else "sum"
+        axes.plot(E, np.maximum(whole, TINY), color=colour, lw=width, label=label)
     parts = components or ({"lines": spectrum} if lined else {})
     for i, (name, part) in enumerate(parts.items()):
-        y = np.asarray(part.at(E))
+        y = np.asarray(part.at(jnp.asarray(E)))
         if components and np.any(y > 0.0):
             style = ("-", "--", "-.", ":")[i % 4]
             axes.plot(E, np.maximum(y, TINY), style, color=f"C{i % 10}", lw=1.4, label=name)
