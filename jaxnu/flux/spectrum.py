@@ -157,10 +157,16 @@ def difference(nominal: Spectrum, other: Spectrum) -> Spectrum:
         )
     return replace(
         nominal,
-        density=other.at(nominal.nodes_keV) - nominal.density,
+        density=_values_at(other, nominal.nodes_keV) - nominal.density,
         line_flux=other.line_flux - nominal.line_flux,
         name=f"{other.name} − {nominal.name}",
     )
+
+
+@jax.jit
+def _values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`Spectrum.at`, compiled once for each shape: its loop is compiled at every call outside."""
+    return spectrum.at(E_keV)
 
 
 ENERGY_MAX_keV = 1e6  # 1 GeV: no source here goes beyond, and an energy in eV often does
