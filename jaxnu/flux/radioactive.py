@@ -8,21 +8,22 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import precision
-from jaxnu.constants import DAYS_PER_YEAR, SECONDS_PER_DAY, AVOGADRO_per_mol
+from jaxnu.constants import SECONDS_PER_DAY, AVOGADRO_per_mol
 from jaxnu.flux.beta import allowed_shape
 from jaxnu.flux.geometry import Geometry, mean_inverse_square
 from jaxnu.flux.spectrum import Spectrum, check_order, check_scalar
 from jaxnu.numerics.quadrature import legendre_rule
 
 # Electron capture to 51V, ground state and level at 320.1 keV, each from the K and L shells:
-# (energy in keV, share); as in W. Haxton, Phys. Lett. B 353, 422 (1995) and SAGE, Phys. Rev. C 59,
-# 2246 (1999). Half-life: P. Fuchs et al., FZKA 5818 (GALLEX source), 27.7 d.
+# (energy in keV, share); rounded from J. N. Bahcall, Phys. Rev. C 56, 3391 (1997) (m: recalled, to
+# be checked). Half-life: 27.7 d in FZKA 5818, on the source of GALLEX; the last digit (m).
 CHROMIUM51_LINES = ((747.0, 0.816), (752.0, 0.085), (427.0, 0.090), (432.0, 0.009))
 CHROMIUM51_HALF_LIFE_d = 27.70
 
-# End point, half-life and atomic mass of tritium: recalled (m), to be checked against a table.
+# End point (m: recalled; tables with fewer digits say 18.6). Half-life: L. Lucas and M. Unterweger,
+# J. Res. NIST 105, 541 (2000), (4500 ± 8) d.
 TRITIUM_ENDPOINT_keV = 18.59
-TRITIUM_HALF_LIFE_d = 12.32 * DAYS_PER_YEAR
+TRITIUM_HALF_LIFE_d = 4500.0
 TRITIUM_MASS_g_mol = 3.01605
 
 ACTIVITY_MAX_PBq = 1e6
@@ -115,7 +116,7 @@ def tritium(
 ) -> Spectrum:
     """Antineutrinos of a tritium source up to 18.59 keV, at a detector beside it.
 
-    φ(E) = A ⟨2^{−t/12.32 yr}⟩ ⟨1/(4πr²)⟩ s(E), s of unit area: the allowed shape E² p W F(2, W).
+    φ(E) = A ⟨2^{−t/4500 d}⟩ ⟨1/(4πr²)⟩ s(E), s of unit area: the allowed shape E² p W F(2, W).
 
     Args:
         activity_PBq: activity at time 0, scalar, PBq; `tritium_activity_PBq` gives that of a mass.
@@ -133,7 +134,7 @@ def tritium(
 
     Excitation of the daughter (some tens of eV) and the molecule are left out: the shape of the
     last 0.1 keV is not that of tritium gas.
-    Source: `beta` for the shape; TRITIUM_ENDPOINT_keV.
+    Source: `beta` for the shape; beside TRITIUM_ENDPOINT_keV for the numbers.
     """
     precision.require_x64("tritium")
     check_order(order)
