@@ -182,6 +182,30 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--flavor", default="nu_e", help="nu_e, antinu_e, nu_mu, … (weak channel)")
 
     sub = command(
+        "flux", _run_flux, "what a source of neutrinos sends: flux, energies, components, lines",
+        "Prints the flux, mean energy, components and lines of a source.\n\n"
+        "  jaxnu flux solar --plot sun.png\n"
+        "  jaxnu flux reactor --power-GW 3.6 --distance-m 20.7 --spectrum mueller\n"
+        "  jaxnu flux chromium-51 --activity-PBq 126 --distance-m 1.5\n"
+        "  jaxnu flux my-spectrum.csv --power-GW 3 --distance-m 13.9\n\n"
+        "A CSV file has two columns with their units in its header (docs/sources.md).",
+    )  # fmt: skip
+    sub.add_argument("source", metavar="SOURCE",
+                     help="solar, reactor, chromium-51, tritium, a shipped experiment or its TOML "
+                     "file, or a CSV file")  # fmt: skip
+    sub.add_argument("--power-GW", type=_number, help="reactor: thermal power (default 3)")
+    sub.add_argument("--distance-m", type=_number,
+                     help="default 13.9 (reactor), 1 (chromium-51, tritium)")  # fmt: skip
+    sub.add_argument("--spectrum", metavar="MODEL",
+                     help="reactor: huber-mueller (default), mueller, vogel-engel")  # fmt: skip
+    sub.add_argument("--nu-per-fission", metavar="NORM",
+                     help="reactor: tables (default), texono")  # fmt: skip
+    sub.add_argument("--metallicity", help="solar: GS98 (default), AGSS09met")
+    sub.add_argument("--activity-PBq", type=_number, help="chromium-51, tritium (default 100)")
+    sub.add_argument("--plot", type=Path, metavar="PNG", help="write a picture")
+    sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+
+    sub = command(
         "atom", _run_atom, "what the atomic model of an element holds; 'atom build' makes a table",
         "Prints configuration, thresholds, sum rules, photoabsorption and effective charges of\n"
         "one atom in its central field.\n\n"
@@ -456,6 +480,33 @@ def _report(
     print(f"{'T_keV':>12}" + "".join(f" {name:>18}" for name in curves))
     for i in shown:
         print(f"{T[i]:>12.5g}" + "".join(f" {y[i]:>18.6e}" for y in curves.values()))
+
+
+def _run_flux(arguments: argparse.Namespace) -> None:
+    from jaxnu import enable_compilation_cache
+    from jaxnu.files import check_writable
+    from jaxnu.flux_summary import format_flux, named_source, summarize_flux
+
+    enable_compilation_cache()
+    if arguments.plot:
+        check_writable(arguments.plot)
+    names = (
+        "power_GW", "distance_m", "spectrum", "nu_per_fission", "metallicity", "activity_PBq"
+    )  # fmt: skip
+    with _step(f"reading {arguments.source}"):
+        source = named_source(arguments.source, **{n: getattr(arguments, n) for n in names})
+        summary = summarize_flux(source)
+    if arguments.plot:
+        from jaxnu.plot import plot_flux
+
+        with _step(f"writing {arguments.plot}"):
+            title = f"{summary.name}: {summary.flux_per_cm2_s:.4g} /(cm² s)"
+            plot_flux(source.spectrum, source.components, title, arguments.plot)
+    if arguments.json:
+        content = {**summary.as_dict(), "version": __version__}
+        print(json.dumps(content, indent=1, allow_nan=False))
+    else:
+        print(format_flux(summary))
 
 
 def _run_atom(arguments: argparse.Namespace) -> None:

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from jaxnu.flux import Spectrum
     from jaxnu.inference import LimitResult
     from jaxnu.responses import Response
 
 EDGE = 1e-6  # relative distance from a threshold at which curves are drawn on both sides
+FLUX_DECADES = 13.0  # below the highest flux: from pp down to hep of the Sun
+BROAD_keV = 1000.0  # a source that ends above spans decades of E
+TINY = 1e-30  # in place of no flux: below every axis
 CHARGE_BATCH = 16  # values of T whose Q nodes are in memory at once
 
 
@@ -225,6 +229,71 @@ def _mark_edges(axes: "Axes", response: "Response") -> None:
             float(np.exp(np.mean(np.log(here)))), 0.96, name, ha="center", va="top",
             transform=axes.get_xaxis_transform(), fontsize="small", color="0.3",
         )  # fmt: skip
+
+
+def plot_flux(
+    spectrum: "Spectrum", components: "Mapping[str, Spectrum]", title: str, path: Path
+) -> None:
+    """Draw φ(E) with its components, and its lines as stems of their flux, as PNG.
+
+    Logarithmic axes for what reaches above 1 MeV; below, E is linear, and φ too without lines.
+    """
+    import jax.numpy as jnp
+
+    figure = _figure(8.5, 5.2)
+    axes = figure.subplots()
+    edges = np.asarray(spectrum.edges_keV)
+    end = max(edges[-1], np.max(np.asarray(spectrum.lines_keV), initial=0.0))
+    broad, lined = end > BROAD_keV, bool(spectrum.lines_keV.size)
+    E = np.geomspace(1e-3 * end, end, 600) if broad else np.linspace(0.0, end, 600)
+    # kinks and steps upright, and down to the axis at the end
+    inner = edges[(edges > E[0]) & (edges <= end)]
+    E = np.unique([*E, *inner * (1.0 - EDGE), *inner * (1.0 + EDGE)])
+    whole = np.asarray(spectrum.at(jnp.asarray(E)))
+    smooth, heights = bool(np.any(whole > 0.0)), [whole]
+    if smooth:
+        colour, width = ("0.8", 4.0) if components else ("C0", 1.5)
+        label = "sum without lines" if lined else "sum"
+        axes.plot(E, np.maximum(whole, TINY), color=colour, lw=width, label=label)
+    parts = components or ({"lines": spectrum} if lined else {})
+    for i, (name, part) in enumerate(parts.items()):
+        y = np.asarray(part.at(jnp.asarray(E)))
+        if components and np.any(y > 0.0):
+            style = ("-", "--", "-.", ":")[i % 4]
+            axes.plot(E, np.maximum(y, TINY), style, color=f"C{i % 10}", lw=1.4, label=name)
+        heights += [y, _draw_lines(axes, part, f"C{i % 10}", name, not components)]
+    drawn = np.concatenate(heights)
+    top, least = float(np.max(drawn)), float(np.min(drawn[drawn > 0.0]))
+    if broad or lined:
+        low = max(0.3 * least, top * 10.0**-FLUX_DECADES)
+        axes.set(yscale="log", ylim=(low, 5.0 * top))
+    else:
+        axes.set_ylim(0.0, 1.1 * top)
+    axes.set(xscale="log" if broad else "linear", xlim=(E[0], 1.1 * end))
+    units = [r"$\phi(E)$ [1/(cm$^2$ s keV)]"] * smooth + [r"lines [1/(cm$^2$ s)]"] * lined
+    axes.set(xlabel="neutrino energy $E$ [keV]", ylabel=", ".join(units))
+    axes.set_title(title, fontsize="medium")
+    axes.grid(alpha=0.25, which="major", lw=0.4)
+    if components or (smooth and lined):
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def _draw_lines(
+    axes: "Axes", spectrum: "Spectrum", colour: str, name: str, written: bool
+) -> np.ndarray:
+    """A stem at each line that has a flux, with its energy if so wished; returns the fluxes."""
+    E, strength = np.asarray(spectrum.lines_keV), np.asarray(spectrum.line_flux)
+    E, strength = E[strength > 0.0], strength[strength > 0.0]
+    if E.size:
+        axes.vlines(E, TINY, strength, color=colour, lw=1.4)
+        axes.plot(E, strength, "o", color=colour, ms=4, label=name)
+    for here, height in zip(E, strength, strict=True) if written else ():
+        axes.annotate(
+            f"{here:g} keV", (here, height), xytext=(5, 0), textcoords="offset points",
+            fontsize="small", va="center",
+        )  # fmt: skip
+    return strength
 
 
 def plot_curves(

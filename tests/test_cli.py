@@ -104,6 +104,70 @@ def test_rate_and_lists(capsys):
     assert "@article{Kouzakov2011," in capsys.readouterr().out
 
 
+# ---- sources -------------------------------------------------------------------------------------
+
+
+def flux_json(capsys, *arguments):
+    assert main(["flux", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_flux_of_the_sun_in_numbers_and_in_words(capsys):
+    sun = flux_json(capsys, "solar", "--plot", "sun.png")
+    assert Path("sun.png").read_bytes()[:8] == PNG
+    assert sun["flux_per_cm2_s"] == pytest.approx(6.537e10, rel=1e-3) and not sun["antineutrino"]
+    parts = {part["name"]: part for part in sun["components"]}
+    assert sum(part["share"] for part in parts.values()) == pytest.approx(1.0, rel=1e-12)
+    assert parts["pp"]["E_max_keV"] == 423.41 and parts["8B"]["relative_error"] == 0.12
+    assert parts["pp"]["mean_energy_keV"] == pytest.approx(266.8, rel=1e-3)
+    assert [line["E_keV"] for line in sun["lines"]] == [1442.0, 861.8, 384.3]
+    low = flux_json(capsys, "solar", "--metallicity", "AGSS09met")
+    assert {p["name"]: p["flux_per_cm2_s"] for p in low["components"]}["7Be"] == pytest.approx(
+        4.5e9
+    )
+    assert main(["flux", "solar"]) == 0
+    text = capsys.readouterr().out
+    for words in ("solar (GS98), neutrinos", "6.537e+10 /(cm² s)", "0.547 to 0.504", "861.8 keV"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_flux_of_a_reactor(capsys):
+    options = ["reactor", "--nu-per-fission", "texono", "--power-GW", "3", "--distance-m", "13.9"]
+    reactor = flux_json(capsys, *options, "--plot", "reactor.png")
+    assert reactor["flux_per_cm2_s"] == pytest.approx(2.731e13, rel=1e-3)
+    assert [p["name"] for p in reactor["components"]][-2:] == ["239U", "239Np"]
+    assert sum(p["share"] for p in reactor["components"]) == pytest.approx(1.0, rel=1e-12)
+    gemma = flux_json(capsys, "gemma")
+    assert gemma["flux_per_cm2_s"] == pytest.approx(reactor["flux_per_cm2_s"], rel=1e-12)
+    assert "GEMMA" in gemma["origin"] and gemma["antineutrino"]
+    other = flux_json(capsys, "reactor", "--spectrum", "vogel-engel")
+    assert "vogel-engel" in other["name"]
+    print(f"GEMMA's flux: {reactor['flux_per_cm2_s']:.4e} /(cm² s) (published 2.73e13)")
+
+
+@pytest.mark.parametrize(("name", "lines"), [("chromium-51", 4), ("tritium", 0)])
+def test_flux_of_radioactive_sources(capsys, name, lines):
+    source = flux_json(capsys, name, "--activity-PBq", "50", "--distance-m", "2", "--plot", "x.png")
+    assert len(source["lines"]) == lines and Path("x.png").read_bytes()[:8] == PNG
+    assert source["flux_per_cm2_s"] == pytest.approx(50e15 / (4 * np.pi * 4e4), rel=1e-12)
+    assert main(["flux", name]) == 0
+    text = capsys.readouterr().out
+    assert "100 PBq at 1 m" in text and ("747 keV" in text) == (name == "chromium-51")
+
+
+def test_flux_of_a_file(capsys):
+    Path("mine.csv").write_text("E [keV], flux [1/(cm2 s keV)]\n0, 0\n500, 2\n1500, 0\n")
+    mine = flux_json(capsys, "mine.csv", "--plot", "mine.png")
+    assert mine["flux_per_cm2_s"] == pytest.approx(1500.0) and mine["E_max_keV"] == 1500.0
+    assert mine["components"] == mine["lines"] == [] and mine["name"] == "mine.csv"
+    Path("fission.csv").write_text("E [MeV], nu [1/(MeV fission)]\n0, 0\n4, 2\n8, 0\n")
+    reactor = flux_json(capsys, "fission.csv", "--power-GW", "3", "--distance-m", "13.9")
+    fissions = 3e9 / (205 * 1.602176634e-13) / (4 * np.pi * 1390.0**2)
+    assert reactor["flux_per_cm2_s"] == pytest.approx(8.0 * fissions, rel=1e-9)
+    assert reactor["antineutrino"]
+
+
 # ---- atoms ---------------------------------------------------------------------------------------
 
 
@@ -283,6 +347,21 @@ BAD = {
     "table without a folder": (["rate", "gemma", "--csv", "no/x.csv"], ["no/x.csv"]),
     "a list has no name": (["experiments", "list", "gemma"], ["'gemma'", "show"]),
     "unknown command": (["limits"], ["limits"]),
+    "flux: unknown": (["flux", "sollar"], ["source = 'sollar'", "did you mean 'solar'?"]),
+    "flux: no such file": (["flux", "no.csv"], ["no.csv", "cannot be read"]),
+    "flux: no such experiment": (["flux", "no.toml"], ["no.toml"]),
+    "flux: an option of another": (
+        ["flux", "solar", "--power-GW", "3"],
+        ["--power-GW = 3", "'solar'", "--metallicity"],
+    ),
+    "flux: an option of an experiment": (
+        ["flux", "gemma", "--distance-m", "10"],
+        ["--distance-m = 10", "'gemma'", "none"],
+    ),
+    "flux: power in MW": (["flux", "reactor", "--power-GW", "3000"], ["power_GW = 3000", "3.0"]),
+    "flux: off": (["flux", "reactor", "--power-GW", "0"], ["0 /(cm² s)", "is on"]),
+    "flux: spectrum": (["flux", "reactor", "--spectrum", "muller"], ["'muller'", "mueller"]),
+    "flux: picture": (["flux", "solar", "--plot", "no/x.png"], ["no/x.png", "cannot be written"]),
     "atom: unknown": (["atom", "xe"], ["'xe'", "did you mean Xe?"]),
     "atom: near ones": (["atom", "Gx"], ["'Gx'", "Ga", "Ge"]),
     "atom: ion": (["atom", "Xe+"], ["'Xe+'", "ion"]),
@@ -324,7 +403,9 @@ def test_malformed_file_is_refused(capsys, tmp_path):
 
 
 def test_help_teaches(capsys):
-    names = ("limit", "forecast", "rate", "cross-section", "atom", "atom build", "experiments")
+    names = (
+        "limit", "forecast", "rate", "cross-section", "flux", "atom", "atom build", "experiments"
+    )  # fmt: skip
     for command in names:
         with pytest.raises(SystemExit) as stop:
             main([*command.split(), "--help"])

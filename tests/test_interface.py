@@ -86,6 +86,32 @@ CASES = {
     "limit": (lambda x: 1e11 * jaxnu.limit(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),
     "sensitivity": (lambda x: 1e11 * jaxnu.sensitivity(xenonnt(x), STEPPING).limit_mu_B, EXPOSURE),
     "flux.reactor": (lambda x: flux.reactor(3.0 * x, 13.9).total(), SCALE),
+    "flux.reactor_components": (
+        lambda x: flux.reactor_components([3.0 * x, 2.0], [13.9, 20.0])["235U"].total(),
+        SCALE,
+    ),
+    "flux.reactor_model_spread": (
+        lambda x: flux.reactor_model_spread(3.0 * x, 13.9).total(),
+        SCALE,
+    ),
+    "flux.difference": (
+        lambda x: flux.difference(flux.reactor(3.0, 13.9), flux.reactor(3.0 * x, 20.0)).total(),
+        SCALE,
+    ),
+    "flux.vary_survival": (
+        lambda x: flux.vary_survival(flux.solar(), x).electron_fraction(862.0),
+        SCALE,
+    ),
+    "flux.mean_inverse_square": (
+        lambda x: 1e6 * flux.mean_inverse_square(flux.Cylinder(1.0, 2.0, 3.0 * x)),
+        SCALE,
+    ),
+    "flux.chromium51": (
+        lambda x: flux.chromium51(x, flux.Sphere(1.0, 2.0), run_d=10.0 * x).total(),
+        SCALE,
+    ),
+    "flux.tritium": (lambda x: flux.tritium(x, flux.Point(1.0 + x)).total(), SCALE),
+    "flux.tritium_activity_PBq": (lambda x: flux.tritium_activity_PBq(x), SCALE),
     "flux.solar": (lambda x: flux.solar(scale=x).total(), SCALE),
     "flux.line": (lambda x: flux.line(747.0, 1e9 * x).total(), SCALE),
     "flux.tabulated": (
@@ -98,6 +124,8 @@ HOST_ONLY = {
     "electron_cloud": "solves for an atom on the host, once",
     "enable_compilation_cache": "sets a folder",
     "convergence": "returns a plain float about a finished limit",
+    "flux.read_csv": "reads a file",
+    "flux.solar_components": "has no number among its arguments",
 }
 
 
@@ -206,7 +234,7 @@ LAYERS = (
     {"cross_sections"},
     {"rates", "nuclear_rates", "atom_summary"},
     {"experiments"},
-    {"counts"},
+    {"counts", "flux_summary"},
     {"inference"},
     {"plot"},
     {"cli"},
@@ -369,6 +397,16 @@ calls = {
     "limit": lambda: jaxnu.limit(None),
     "sensitivity": lambda: jaxnu.sensitivity(None),
     "reactor": lambda: jaxnu.flux.reactor(3.0, 13.9),
+    "reactor_components": lambda: jaxnu.flux.reactor_components(3.0, 13.9),
+    "reactor_model_spread": lambda: jaxnu.flux.reactor_model_spread(3.0, 13.9),
+    "difference": lambda: jaxnu.flux.difference(None, None),
+    "read_csv": lambda: jaxnu.flux.read_csv("none.csv"),
+    "chromium51": lambda: jaxnu.flux.chromium51(1.0, None),
+    "tritium": lambda: jaxnu.flux.tritium(1.0, None),
+    "tritium_activity_PBq": lambda: jaxnu.flux.tritium_activity_PBq(1.0),
+    "mean_inverse_square": lambda: jaxnu.flux.mean_inverse_square(None),
+    "solar_components": lambda: jaxnu.flux.solar_components(),
+    "vary_survival": lambda: jaxnu.flux.vary_survival(None, 1.0),
     "solar": lambda: jaxnu.flux.solar(),
     "line": lambda: jaxnu.flux.line(747.0, 1e9),
     "tabulated": lambda: jaxnu.flux.tabulated([0.0, 1.0], [1.0, 1.0]),

@@ -50,7 +50,7 @@ SECTIONS = (
 )
 SOURCES = {
     "solar": ("metallicity", "components"),
-    "reactor": ("power", "distance", "fractions", "nu_per_fission", "capture"),
+    "reactor": ("power", "distance", "fractions", "spectrum", "nu_per_fission", "capture"),
 }
 EFFICIENCY = ("energies", "values", "threshold", "width", "plateau")
 DATA = (
@@ -222,6 +222,8 @@ def _source(table: _Table) -> Spectrum:
         if not isinstance(fractions, dict):
             raise table.refuse("fractions", "a table of fission fractions by isotope")
         options["fractions"] = fractions
+    if "spectrum" in table:
+        options["spectrum"] = table.text("spectrum", f"one of {', '.join(flux.SPECTRA)}")
     if "nu_per_fission" in table:
         options["nu_per_fission"] = table.text("nu_per_fission", '"texono" or "tables"')
     if "capture" in table:

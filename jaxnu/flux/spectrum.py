@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from jaxnu import checks, precision
 from jaxnu.errors import InputError
@@ -97,6 +97,78 @@ class Spectrum:
     def scaled(self, factor: Float[Array, ""]) -> "Spectrum":
         """The same spectrum with every flux multiplied by `factor`."""
         return replace(self, density=factor * self.density, line_flux=factor * self.line_flux)
+
+    def plus(self, other: "Spectrum", factor: ArrayLike = 1.0) -> "Spectrum":
+        """φ + factor · φ_other, for two spectra on the same panels and lines.
+
+        With a variation of 1σ as `other` (`difference`, `reactor_model_spread`) the factor is the
+        pull of a nuisance. Name and P_ee stay those of the first.
+        """
+        _check_same_panels(self, other)
+        return replace(
+            self,
+            density=self.density + factor * other.density,
+            line_flux=self.line_flux + factor * other.line_flux,
+        )
+
+
+def _check_same_panels(one: Spectrum, other: Spectrum) -> None:
+    checks.instance("other", other, Spectrum, "give a spectrum, such as flux.solar()")
+    for name in ("edges_keV", "density", "lines_keV"):
+        a, b = getattr(one, name), getattr(other, name)
+        same = a.shape == b.shape
+        if same and name != "density" and not checks.is_traced(a, b):
+            same = np.array_equal(np.asarray(a), np.asarray(b))
+        if not same:
+            raise InputError(
+                f"{name} of {other.name!r}, shape {b.shape}, differs from that of {one.name!r}, "
+                f"shape {a.shape}; give spectra on the same panels and lines, or use "
+                "flux.difference(one, other), which puts other on the panels of one"
+            )
+
+
+def difference(nominal: Spectrum, other: Spectrum) -> Spectrum:
+    """δφ = φ_other − φ_nominal on the nodes of `nominal`, as a variation of 1σ.
+
+    nominal.plus(difference(nominal, other), pull) is the nominal spectrum at pull = 0 and the other
+    at pull = 1, fully correlated over E.
+
+    Args:
+        nominal: the spectrum whose nodes are kept.
+        other: any spectrum with the same lines; zero outside its own panels.
+
+    Returns:
+        Spectrum in 1/(cm² s keV) whose density and lines may be negative. Differentiable in both.
+
+    Raises:
+        InputError: for arguments that are no spectra, or different lines.
+
+    `other` is read at the nodes of `nominal`: a kink or an end between them is smoothed by the
+    polynomial of that panel.
+    """
+    precision.require_x64("difference")
+    checks.instance("nominal", nominal, Spectrum, "give a spectrum, such as flux.solar()")
+    checks.instance("other", other, Spectrum, "give a spectrum, such as flux.solar()")
+    traced = checks.is_traced(nominal.lines_keV, other.lines_keV)
+    if nominal.lines_keV.shape != other.lines_keV.shape or not (
+        traced or np.array_equal(np.asarray(nominal.lines_keV), np.asarray(other.lines_keV))
+    ):
+        raise InputError(
+            f"lines_keV of {other.name!r}, shape {other.lines_keV.shape}, differ from those of "
+            f"{nominal.name!r}, shape {nominal.lines_keV.shape}; give spectra with the same lines"
+        )
+    return replace(
+        nominal,
+        density=_values_at(other, nominal.nodes_keV) - nominal.density,
+        line_flux=other.line_flux - nominal.line_flux,
+        name=f"{other.name} − {nominal.name}",
+    )
+
+
+@jax.jit
+def _values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
+    """`Spectrum.at`, compiled once for each shape: its loop is compiled at every call outside."""
+    return spectrum.at(E_keV)
 
 
 ENERGY_MAX_keV = 1e6  # 1 GeV: no source here goes beyond, and an energy in eV often does

@@ -1,6 +1,7 @@
 """Solar neutrinos: fluxes of the standard solar model, β⁺ shapes and lines."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -73,6 +74,12 @@ LINES: Mapping[str, tuple[tuple[float, float], ...]] = {
 # P_ee(E), adiabatic LMA solution as used by Borexino, Nature 562, 505 (2018).
 SURVIVAL_keV = (155.0, 303.0, 431.0, 857.0, 1468.0)
 SURVIVAL = (0.547, 0.544, 0.540, 0.525, 0.504)
+
+# Relative 1σ of the measured P_ee at their energies, pp, 7Be, pep: 0.57 ± 0.09, 0.53 ± 0.05,
+# 0.43 ± 0.11; Borexino, Nature 562, 505 (2018), figure 3 (m: recalled, to be checked).
+SURVIVAL_ERROR_keV = (267.0, 862.0, 1442.0)
+SURVIVAL_ERROR = (0.16, 0.094, 0.26)
+PULL_MAX = 5.0
 
 COMPONENTS = tuple(SOLAR_FLUXES["GS98"])
 
@@ -196,3 +203,67 @@ def solar(
         name=f"solar ({metallicity})",
         antineutrino=False,
     )
+
+
+def solar_components(
+    metallicity: str = "GS98", *, survival: bool = True, order: int = 16
+) -> dict[str, tuple[Spectrum, float]]:
+    """The components of `solar` one by one, each with the relative 1σ of its B16 flux.
+
+    Their sum is solar(metallicity=…), and all stand on its panels and lines, so that a fit can vary
+    each: the spectrum with pulls x_c is solar() plus Σ x_c σ_c φ_c (`Spectrum.plus`).
+
+    Args:
+        metallicity: "GS98" or "AGSS09met".
+        survival: as for `solar`.
+        order: nodes per panel.
+
+    Returns:
+        {"pp": (Spectrum, 0.006), …}, in 1/(cm² s keV) and dimensionless.
+
+    Raises:
+        InputError: for an unknown metallicity or an order outside [2, 64].
+
+    The uncertainties are those of each flux alone. In the solar model they are correlated (the
+    luminosity ties pp to 7Be, the opacity moves 7Be, 8B and CNO together); without the
+    correlations, the sum over pp and 7Be varies by more than the luminosity allows.
+    Source: Vinyoles et al., Astrophys. J. 835, 202 (2017), table 6.
+    """
+    precision.require_x64("solar_components")
+    checks.one_of("metallicity", metallicity, SOLAR_FLUXES)
+    found = {}
+    for name, flux in SOLAR_FLUXES[metallicity].items():
+        others = {other: 0.0 for other in COMPONENTS if other != name}
+        spectrum = solar(metallicity=metallicity, survival=survival, order=order, fluxes=others)
+        labelled = replace(spectrum, name=f"solar {name} ({metallicity})")
+        found[name] = (labelled, flux.relative_error)
+    return found
+
+
+def vary_survival(spectrum: Spectrum, pull: Any) -> Spectrum:
+    """The spectrum with P_ee(E) multiplied by 1 + pull · σ(E), for the weak channel.
+
+    σ(E) is the relative 1σ of P_ee as Borexino measured it, 16%, 9.4% and 26% at 267, 862 and
+    1442 keV, linear between and constant outside; fully correlated over E.
+
+    Args:
+        spectrum: such as solar().
+        pull: number of standard deviations, scalar in [−5, 5].
+
+    Returns:
+        The spectrum with another P_ee, held within [0, 1]. Differentiable in pull.
+
+    Raises:
+        InputError: for a pull outside its range.
+
+    The measured values include the solar model's fluxes, so with flux nuisances from the same model
+    part of the error is counted twice. The LMA prediction itself is known to about 2%.
+    Source: Borexino, Nature 562, 505 (2018) (m).
+    """
+    precision.require_x64("vary_survival")
+    checks.instance("spectrum", spectrum, Spectrum, "give a spectrum, such as flux.solar()")
+    check_scalar("pull", pull, -PULL_MAX, PULL_MAX, "", "a number of standard deviations")
+    error = jnp.interp(
+        spectrum.survival_keV, jnp.asarray(SURVIVAL_ERROR_keV), jnp.asarray(SURVIVAL_ERROR)
+    )
+    return replace(spectrum, survival=jnp.clip(spectrum.survival * (1.0 + pull * error), 0.0, 1.0))

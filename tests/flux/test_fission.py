@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxnu.errors import InputError
-from jaxnu.flux import reactor
+from jaxnu.flux import SPECTRA, reactor, reactor_components, reactor_model_spread
 from jaxnu.flux.beta import allowed_shape
 from jaxnu.flux.fission import fission_shape, fission_tables
 
@@ -85,31 +85,127 @@ def test_table_below_2_MeV_comes_back_at_its_nodes(isotope):
     assert float(spectrum.at(0.0)) == pytest.approx(0.0, abs=1e-9 * float(spectrum.at(500.0)))
 
 
-MUELLER_2011 = {  # their own fits, where Huber's are used
-    "235U": [3.217, -3.111, 1.395, -0.3690, 0.04445, -0.002053],
-    "239Pu": [6.413, -7.432, 3.535, -0.8820, 0.1025, -0.004550],
-    "241Pu": [3.251, -3.204, 1.428, -0.3675, 0.04254, -0.001896],
-}
-VOGEL_ENGEL_1989 = {  # their quadratic fits above 2 MeV
-    "235U": [0.870, -0.160, -0.0910],
-    "238U": [0.976, -0.162, -0.0790],
-    "239Pu": [0.896, -0.239, -0.0981],
-    "241Pu": [0.793, -0.080, -0.1085],
-}
-
-
-def test_fits_above_2_MeV_agree_with_two_other_sets():
+def test_three_sets_of_fits_agree_above_2_MeV():
     """A misprinted coefficient would move a spectrum by tens of per cent somewhere."""
-    E = np.linspace(2.0, 8.0, 25)
-    for isotope, a in MUELLER_2011.items():
-        ratio = np.exp(np.polynomial.polynomial.polyval(E, a)) / fission_shape(isotope, E)
-        print(f"{isotope}: Mueller/Huber − 1 at worst {np.max(np.abs(ratio - 1)):.3f}")
-        assert np.all(np.abs(ratio - 1) < 0.08)
-    E = np.linspace(2.0, 5.5, 15)
-    for isotope, a in VOGEL_ENGEL_1989.items():
-        ratio = np.exp(np.polynomial.polynomial.polyval(E, a)) / fission_shape(isotope, E)
-        print(f"{isotope}: Vogel–Engel/here − 1 at worst {np.max(np.abs(ratio - 1)):.3f}")
-        assert np.all(np.abs(ratio - 1) < 0.12)
+    for isotope in ISOTOPES:
+        E = np.linspace(2.0, 8.0, 25)
+        huber = fission_shape(isotope, E)
+        mueller = fission_shape(isotope, E, "mueller") / huber - 1
+        print(f"{isotope}: Mueller/Huber − 1 at worst {np.max(np.abs(mueller)):.3f}")
+        assert np.all(np.abs(mueller) < 0.08)
+        assert (isotope == "238U") == bool(np.all(mueller == 0.0))
+        E = np.linspace(2.0, 5.5, 15)
+        vogel = fission_shape(isotope, E, "vogel-engel") / fission_shape(isotope, E) - 1
+        print(f"{isotope}: Vogel–Engel/Huber–Mueller − 1 at worst {np.max(np.abs(vogel)):.3f}")
+        assert np.all(np.abs(vogel) < 0.12)
+
+
+# Cross section of inverse β decay per fission, 1e-43 cm². Huber–Mueller: C. Giunti, Phys. Rev. D
+# 96, 033005 (2017); Mueller: G. Mention et al., Phys. Rev. D 83, 073006 (2011) (m); Vogel–Engel:
+# the former value for 238U, ibid. (m).
+IBD_YIELDS = {
+    "huber-mueller": {"235U": 6.69, "238U": 10.10, "239Pu": 4.40, "241Pu": 6.03},
+    "mueller": {"235U": 6.61, "238U": 10.10, "239Pu": 4.34, "241Pu": 5.97},
+    "vogel-engel": {"238U": 9.21},
+}
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_inverse_beta_yields_are_the_published_ones(spectrum):
+    """To 1.5%; the models differ by up to 10%.
+
+    σ of A. Strumia and F. Vissani, Phys. Lett. B 564, 42 (2003), eq. 25, from threshold to 10 MeV.
+    """
+    x, w = np.polynomial.legendre.leggauss(200)
+    low, high = 1.806, 10.0
+    E, w = 0.5 * (low + high) + 0.5 * (high - low) * x, 0.5 * (high - low) * w
+    electron = E - 1.293
+    power = -0.07056 + 0.02018 * np.log(E) - 0.001953 * np.log(E) ** 3
+    sigma = np.sqrt(electron**2 - 0.511**2) * electron * E**power
+    for isotope, published in IBD_YIELDS[spectrum].items():
+        got = np.sum(w * sigma * fission_shape(isotope, E, spectrum))
+        print(f"{spectrum}, {isotope}: {got:.3f}e-43 cm²/fission, published {published}")
+        assert abs(got / published - 1) < 0.015
+
+
+@pytest.mark.parametrize("isotope", ISOTOPES)
+def test_vogel_engel_integrates_to_its_error_function(isotope):
+    """Above 2 MeV exp(a0 + a1 E + a2 E²) in closed form; below, trapezia of the table."""
+    a0, a1, a2 = fission_tables()["above_2_MeV"]["vogel-engel"][isotope]
+    root, middle = math.sqrt(-a2), -a1 / (2 * a2)
+    gaussian = math.exp(a0 - a1**2 / (4 * a2)) * math.sqrt(math.pi) / (2 * root)
+    above = gaussian * (math.erf(root * (8 - middle)) - math.erf(root * (2 - middle)))
+    low = fission_tables()["below_2_MeV"]
+    below = np.trapezoid([0.0, *low[isotope]], [0.0, *low["E_MeV"]])
+    _, nu = pure(isotope, spectrum="vogel-engel")
+    print(f"{isotope}: {nu:.6f} per fission, closed form {below + above:.6f}")
+    assert nu == pytest.approx(below + above, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "steps"),
+    [
+        ("mueller", (0.038, -0.071, 0.052, -0.042)),
+        ("vogel-engel", (-0.044, -0.067, -0.050, -0.076)),
+    ],
+)
+def test_steps_of_the_other_models(spectrum, steps):
+    for isotope, step in zip(ISOTOPES, steps, strict=True):
+        below, above = fission_shape(isotope, np.array([2.0 - 1e-12, 2.0]), spectrum)
+        print(f"{spectrum}, {isotope}: step at 2 MeV {above / below - 1:+.4f}, stated {step:+.3f}")
+        assert abs(above / below - 1 - step) < 1e-3
+
+
+@pytest.mark.parametrize("normalisation", ["tables", "texono"])
+def test_spread_leads_from_one_model_to_the_other(normalisation):
+    options = {"nu_per_fission": normalisation, "power_GW": 3.0, "distance_m": 13.9}
+    nominal, other = (reactor(**options, spectrum=name) for name in (SPECTRA[0], "vogel-engel"))
+    spread = reactor_model_spread(**options)
+    for pull, wanted in ((0.0, nominal), (1.0, other)):
+        got = nominal.plus(spread, pull).density
+        np.testing.assert_allclose(got, wanted.density, rtol=1e-13)
+    slope = jax.grad(lambda pull: nominal.plus(spread, pull).total())(0.3)
+    np.testing.assert_allclose(
+        slope, other.total() - nominal.total(), atol=1e-12 * float(nominal.total())
+    )
+    E = np.array([500.0, 1500.0, 3000.0, 7500.0])
+    relative = np.asarray(spread.at(E) / nominal.at(E))
+    print(f"{normalisation}: (Vogel–Engel − Huber–Mueller)/Huber–Mueller at {E} keV: {relative}")
+    if normalisation == "tables":
+        assert np.all(relative[:2] == 0.0)
+    else:  # the same antineutrinos in all: what is lacking above is added below
+        assert float(spread.total()) == pytest.approx(0.0, abs=1e-12 * float(nominal.total()))
+        assert np.all((relative[:2] > 0.0) & (relative[:2] < 0.02))
+    assert -0.05 < relative[2] < 0.0 and -0.12 < relative[3] < -0.05
+
+
+def test_components_add_up_and_are_pure():
+    parts = reactor_components(3.0, 13.9)
+    whole = reactor(3.0, 13.9)
+    assert list(parts) == [*ISOTOPES, "239U", "239Np"]
+    total = parts["235U"]
+    for name in list(parts)[1:]:
+        total = total.plus(parts[name])
+    np.testing.assert_allclose(total.density, whole.density, rtol=1e-14)
+    ratio = parts["239U"].total() / parts["239Np"].total()
+    assert float(ratio) == pytest.approx(1.0, rel=1e-12)
+    fractions = fission_tables()["tables"]["fractions"]
+    share = float(parts["235U"].total() / parts["238U"].total())
+    print(f"235U over 238U: {share:.4f}")
+    assert share == pytest.approx(5.7097 * fractions["235U"] / (6.7676 * fractions["238U"]), 1e-4)
+    assert list(reactor_components(3.0, 13.9, capture=False)) == list(ISOTOPES)
+
+
+def test_several_cores_are_the_sum():
+    cores = reactor([3.0, 0.0, 2.5], [13.9, 60.0, 300.0])
+    alone = [reactor(P, L) for P, L in ((3.0, 13.9), (2.5, 300.0))]
+    np.testing.assert_allclose(cores.density, alone[0].density + alone[1].density, rtol=1e-13)
+    # ON − OFF of the first core: what the others send is in both
+    off = reactor([0.0, 0.0, 2.5], [13.9, 60.0, 300.0])
+    np.testing.assert_allclose(cores.density - off.density, alone[0].density, rtol=1e-12)
+    slopes = jax.grad(lambda P: reactor(P, jnp.array([13.9, 60.0])).total())(jnp.array([3.0, 1.0]))
+    wanted = [float(reactor(1.0, L).total()) for L in (13.9, 60.0)]
+    np.testing.assert_allclose(slopes, wanted, rtol=1e-12)
 
 
 def test_texono_normalisation():
@@ -265,6 +361,12 @@ def test_antineutrinos_that_do_not_oscillate():
         (lambda: reactor(float("nan"), 13.9), "power_GW"),
         (lambda: reactor("3 GW", 13.9), "power_GW"),
         (lambda: reactor([3.0, 4.0], 13.9), "not one number"),
+        (lambda: reactor([3.0, 4.0], [13.9]), "not one number"),
+        (lambda: reactor([], []), "not one number"),
+        (lambda: reactor([3.0, -4.0], [13.9, 15.0]), r"power_GW\[1\] = -4"),
+        (lambda: reactor(3.0, 13.9, spectrum="muller"), "did you mean 'mueller'"),
+        (lambda: reactor_model_spread(3.0, 13.9, other="huber-mueller"), "nominal"),
+        (lambda: reactor_model_spread(3.0, 13.9, other="vogel"), "did you mean 'vogel-engel'"),
         (lambda: reactor(3.0, 0.0139), "distance_m"),
         (lambda: reactor(3.0, 1390.0), "1390 cm is 13.9"),
         (lambda: reactor(3.0, 13.9, fractions={"235U": 0.5, "239Pu": 0.4}), "sum to 0.9"),

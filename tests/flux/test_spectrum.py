@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnu.errors import InputError
-from jaxnu.flux import Spectrum, line, reactor, solar, tabulated
+from jaxnu.flux import Spectrum, difference, line, reactor, solar, tabulated
 from jaxnu.numerics.quadrature import legendre_rule
 
 EDGES = np.array([0.0, 30.0, 70.0, 200.0])
@@ -132,6 +132,44 @@ def test_scaled_multiplies_density_and_lines(cubic):
     np.testing.assert_allclose(twice.total(), 2.0 * cubic.total(), rtol=1e-15)
     np.testing.assert_allclose(twice.line_flux, [20.0])
     np.testing.assert_allclose(jax.grad(lambda f: cubic.scaled(f).total())(1.0), cubic.total())
+
+
+def test_plus_adds_density_and_lines(cubic):
+    E = jnp.array([5.0, 55.0, 150.0])
+    both = cubic.plus(cubic.scaled(2.0), -0.25)
+    np.testing.assert_allclose(both.at(E), 0.5 * cubic.at(E), rtol=1e-14)
+    np.testing.assert_allclose(both.line_flux, [5.0])
+    assert both.name == "cubic"
+    slope = jax.grad(lambda x: jax.jit(cubic.plus)(cubic, x).total())(0.3)
+    np.testing.assert_allclose(slope, cubic.total(), rtol=1e-14)
+
+
+def test_difference_is_on_the_nodes_of_the_first(cubic):
+    """Of a straight line of the same line, exactly; pulls lead from one to the other."""
+    other = tabulated([0.0, 200.0], [1.0, 41.0], lines_keV=[50.0], line_flux=[4.0])
+    variation = difference(cubic, other)
+    E = np.array([3.0, 60.0, 199.0])
+    np.testing.assert_allclose(variation.at(E), 1.0 + 0.2 * E - polynomial(E), rtol=1e-12)
+    np.testing.assert_allclose(variation.line_flux, [-6.0])
+    np.testing.assert_allclose(cubic.plus(variation).at(E), other.at(E), rtol=1e-12)
+    assert float(jax.grad(lambda f: difference(cubic, other.scaled(f)).total())(1.0)) == (
+        pytest.approx(float(other.total()), rel=1e-12)
+    )
+
+
+def test_spectra_that_do_not_fit_together_are_refused(cubic):
+    moved = tabulated([0.0, 30.0, 71.0, 200.0], [1.0] * 4)
+    for call, words in (
+        (lambda: cubic.plus(moved), "edges_keV of 'tabulated'"),
+        (lambda: moved.plus(tabulated([0.0, 30.0, 70.0, 200.0], [1.0] * 4)), "edges_keV"),
+        (lambda: cubic.plus(2.0), "other = 2.0"),
+        (lambda: difference(cubic, moved), "lines_keV of 'tabulated'"),
+        (lambda: difference(cubic, "solar"), "other = 'solar'"),
+    ):
+        with pytest.raises(InputError, match=words) as raised:
+            call()
+        print(raised.value)
+        assert "\n" not in str(raised.value)
 
 
 def test_spectrum_passes_through_jit(cubic):

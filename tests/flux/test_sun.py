@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 
 from jaxnu.errors import InputError
-from jaxnu.flux import SOLAR_FLUXES, solar
+from jaxnu.flux import SOLAR_FLUXES, solar, solar_components, vary_survival
 from jaxnu.flux.beta import allowed_shape
 from jaxnu.flux.sun import LINES, POSITRON_DECAYS
 
@@ -191,9 +191,52 @@ def test_components_add_up():
     np.testing.assert_allclose(solar().at(E), parts, rtol=1e-8)
 
 
+@pytest.mark.parametrize("metallicity", ["GS98", "AGSS09met"])
+def test_components_for_a_fit_sum_to_the_whole(metallicity):
+    parts = solar_components(metallicity)
+    whole = solar(metallicity=metallicity)
+    assert list(parts) == list(SOLAR_FLUXES[metallicity])
+    spectra = [spectrum for spectrum, _ in parts.values()]
+    total = spectra[0]
+    for spectrum in spectra[1:]:
+        total = total.plus(spectrum)
+    np.testing.assert_allclose(total.density, whole.density, rtol=1e-12)
+    np.testing.assert_allclose(total.line_flux, whole.line_flux, rtol=1e-14)
+    for name, (spectrum, sigma) in parts.items():
+        flux, error = SOLAR_FLUXES[metallicity][name]
+        np.testing.assert_allclose(spectrum.total(), flux, rtol=1e-12)
+        assert sigma == error
+    # one standard deviation of 7Be moves its lines alone
+    beryllium, sigma = parts["7Be"]
+    moved = whole.plus(beryllium, sigma)
+    ratio = np.asarray(moved.line_flux / whole.line_flux)
+    assert list(np.asarray(whole.lines_keV)) == [1442.0, 861.8, 384.3]
+    np.testing.assert_allclose(ratio, [1.0, 1.06, 1.06], rtol=1e-14)
+    np.testing.assert_array_equal(moved.density, whole.density)
+
+
+def test_survival_varies_by_its_measured_error():
+    """0.09/0.57 (pp), 0.05/0.53 (7Be), 0.11/0.43 (pep)."""
+    sun = solar()
+    E = jnp.array([155.0, 857.0, 1468.0])
+    up, down = (vary_survival(sun, pull).electron_fraction(E) for pull in (1.0, -1.0))
+    nominal = sun.electron_fraction(E)
+    relative = np.asarray((up - down) / (2 * nominal))
+    print(f"relative 1σ of P_ee at {E} keV: {relative}")
+    np.testing.assert_allclose(relative, [0.16, 0.0946, 0.26], atol=1e-4)
+    np.testing.assert_array_equal(vary_survival(sun, 0.0).survival, sun.survival)
+    slope = jax.grad(lambda x: vary_survival(sun, x).electron_fraction(1468.0))(0.0)
+    np.testing.assert_allclose(slope, 0.504 * 0.26, rtol=1e-12)
+    assert float(jnp.max(vary_survival(sun, 5.0).survival)) == 1.0
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: solar_components("GS89"), "did you mean 'GS98'"),
+        (lambda: solar_components(order=1), "order"),
+        (lambda: vary_survival(solar(), 6.0), "pull = 6"),
+        (lambda: vary_survival("solar", 1.0), "spectrum = 'solar'"),
         (lambda: solar(metallicity="GS89"), "did you mean 'GS98'"),
         (lambda: solar(components=("pp", "Be7")), "Be7"),
         (lambda: solar(components=()), "empty"),
