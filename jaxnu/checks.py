@@ -39,7 +39,7 @@ def number_range(
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"{name} = {value!r} is not a number; give {unit}") from None
+        raise InputError(f"{name} = {value!r} is not a number; {remedy}") from None
     bad = ~np.isfinite(array) | (array > high) | ((array <= low) if open_low else (array < low))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])

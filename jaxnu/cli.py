@@ -343,7 +343,6 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         else "the expected data move with the parameter"
     )
     best = result.best_fit_mu2
-    norm = "floating" if experiment.background_floating else "constrained"
     events = float(np.sum(result.background))
     lines = [
         result.title,
@@ -352,10 +351,15 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal (Asimov data)",
         f"  convention     profile likelihood, {result.convention}, q = {result.delta:.3f}",
         f"  atomic model   {result.response} ({result.target})",
-        f"  data           {result.data}, {float(np.sum(result.counts)):.6g} events",
+        f"  data           {result.data}, {float(np.sum(result.counts)):.6g} events"
+        + (" ON − OFF" if experiment.data_kind == "difference" else ""),
         f"  best fit       mu_nu^2 = {best:.3g} mu_B^2" + (" (the boundary)" if best == 0 else ""),
-        f"  background     {events:.6g} events, {norm} norm fitted to "
-        f"{result.nuisances['background']:.4f}",
+        f"  background     {events:.6g} events{_norm(result, experiment)}",
+        *(
+            f"  {name:<14} {float(value):+.3f} sigma, {parameter}"
+            for name, parameter in experiment.systematics
+            for value in [result.nuisances[name]]
+        ),
         f"  signal         {float(np.sum(result.signal)):.4g} events at the limit",
         f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
         *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
@@ -370,6 +374,13 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         lines.append(f"  published      {reference['published_limit']}")
     lines.append(f"  source         {reference['citation']}")
     return "\n".join(lines)
+
+
+def _norm(result: "LimitResult", experiment: "Experiment") -> str:
+    if "background" not in result.nuisances:
+        return ", subtracted bin by bin"
+    norm = "floating" if experiment.background_floating else "constrained"
+    return f", {norm} norm fitted to {float(result.nuisances['background']):.4f}"
 
 
 def _run_rate(arguments: argparse.Namespace) -> None:

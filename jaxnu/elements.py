@@ -8,6 +8,8 @@ from importlib import resources
 
 from jaxnu.errors import InputError
 
+ATOMS_MAX = 1000  # of one element in a formula unit
+
 
 @dataclass(frozen=True)
 class Element:
@@ -101,7 +103,6 @@ def element(symbol: str) -> Element:
     return elements()[symbol]
 
 
-@cache
 def composition(target: str) -> dict[str, int]:
     """Atoms of each element in a formula unit: {"Ca": 1, "W": 1, "O": 4} of "CaWO4".
 
@@ -110,13 +111,17 @@ def composition(target: str) -> dict[str, int]:
     if not isinstance(target, str) or not re.fullmatch(r"([A-Z][a-z]?\d*)+", target):
         raise InputError(
             f"target = {target!r} is neither an element nor a formula; allowed: chemical symbols H "
-            "to U, each with its number, such as 'Xe', 'NaI' or 'CaWO4', without brackets"
+            "to U, capital first, each with its number, such as 'Xe', 'NaI' or 'CaWO4'; no "
+            "brackets and no charges: atoms are neutral"
         )
     atoms: dict[str, int] = {}
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", target):
         number = int(count or 1)
-        if number < 1:
-            raise InputError(f"target = {target!r} has {count} atoms of {symbol}; give 1 or more")
+        if not 1 <= number <= ATOMS_MAX:
+            raise InputError(
+                f"target = {target!r} has {count} atoms of {symbol}; allowed: 1 to {ATOMS_MAX}; "
+                "write the smallest formula unit"
+            )
         atoms[element(symbol).symbol] = atoms.get(symbol, 0) + number
     return atoms
 

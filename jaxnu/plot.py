@@ -57,7 +57,7 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     spectrum.stairs(signal / width, edges, color="tab:red", alpha=0.25, fill=True, label="signal")
     if result.data == "observed":
         spectrum.errorbar(
-            middle, counts / width, yerr=np.sqrt(counts) / width, fmt="k.", ms=4, lw=0.8,
+            middle, counts / width, yerr=np.asarray(result.errors) / width, fmt="k.", ms=4, lw=0.8,
             label=f"data, {counts.sum():.0f} events",
         )  # fmt: skip
     spectrum.set(
@@ -66,7 +66,8 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
         xlim=(edges[0], edges[-1]),
         title=result.title,
     )
-    spectrum.set_ylim(0.0, 1.25 * spectrum.get_ylim()[1])  # room for the legend
+    low, high = spectrum.get_ylim()  # room for the legend
+    spectrum.set_ylim(min(low, 0.0) if counts.min() < 0.0 else 0.0, 1.25 * high)
     spectrum.title.set_fontsize("medium")
     spectrum.legend(frameon=False, fontsize="small")
 

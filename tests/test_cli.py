@@ -76,6 +76,13 @@ def test_forecast_of_gemma(capsys):
     assert Path("forecast-gemma.png").read_bytes()[:8] == PNG
 
 
+def test_forecast_of_a_difference_in_words(capsys):
+    assert main(["forecast", "gemma-2010", "--response", "stepping"]) == 0
+    text = capsys.readouterr().out
+    assert "ON − OFF" in text and "subtracted bin by bin" in text
+    assert Path("forecast-gemma-2010.png").read_bytes()[:8] == PNG
+
+
 def test_cross_section_table_has_every_shell(capsys):
     command = ["cross-section", "--target", "Ge", "--energy-keV", "1000", "--response", "stepping"]
     command += ["--response", "free", "--plot", "out.png", "--csv", "out.csv", "--points", "50"]

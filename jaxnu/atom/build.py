@@ -91,11 +91,17 @@ def _plan_far(plan: Plan, shells: int, knobs: AtomNumerics) -> None:
     part, work, ends = knobs.ratio_classes[-1], [], []
     for orbital in range(shells):
         beyond = np.arange(plan.last[orbital] + 1, plan.energy.size)
-        for i in range(0, beyond.size, part.energies):
-            here = beyond[i : i + part.energies]
+        if not beyond.size:
+            continue
+        k = np.sqrt(2.0 * plan.energy[beyond])
+        cuts = math.ceil(np.log(k[-1] / k[0]) / np.log(knobs.far_spread)) or 1
+        edges = np.searchsorted(k, k[0] * (k[-1] / k[0]) ** (np.arange(1, cuts) / cuts))
+        for here in np.split(beyond, edges):
             k = np.sqrt(2.0 * plan.energy[here])
             end = min(plan.r_out[orbital], knobs.far_phase / k[-1])
-            plan.far_from[orbital, here] = np.maximum(knobs.far_start / end, knobs.far_share * k)
+            least = np.minimum(plan.r_out[orbital], knobs.far_phase / (knobs.far_spread * k))
+            # by the least end that a window may have at k, so that it moves evenly with k
+            plan.far_from[orbital, here] = np.maximum(knobs.far_start / least, knobs.far_share * k)
             work.append((orbital, here, knobs.far_l))
             ends.append(end)
     for i in range(0, len(work), part.units):

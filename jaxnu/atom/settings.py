@@ -70,9 +70,10 @@ class AtomNumerics:
     # sees the inner part of an orbital, r ~ 1/p_z, and few l′.
     far_phase: float = 220.0  # k r at the end of the window, as the mesh of the last class allows
     far_window: float = 28.0  # P exp(−28 (r/r_end)⁴): half is left at 0.4 r_end
-    far_l: int = 40  # highest l′
+    far_spread: float = 1.4  # largest ratio of k among energies that share a window
+    far_l: int = 60  # highest l′
     far_start: float = 28.0  # p_z r_end where the blend begins; it ends at twice that,
-    far_share: float = 0.25  # and p_z/k where it begins at the least
+    far_share: float = 0.15  # and p_z/k where it begins at the least
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02
     energy_last_eV: float = 1e5

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -92,7 +93,10 @@ def read_npz(content: bytes, where: str) -> tuple[dict[str, Any], dict[str, np.n
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError) as error:
+    except (
+        zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError,
+        tokenize.TokenError, SyntaxError,
+    ) as error:  # fmt: skip
         raise InputError(f"{where} is damaged: {_one_line(error)}; {REMEDY}") from None
     except (ValueError, RuntimeError, NotImplementedError, OSError, MemoryError) as error:
         raise InputError(

@@ -263,7 +263,7 @@ def by_impulse(
     def near(distance):
         return jnp.exp(-((2.0 * distance) ** 8))
 
-    def one(S, R, far_S, far_R, far_from, before, last, binding, p_z, J, K):
+    def one(S, R, far_S, far_R, far_from, before, last, binding, width, p_z, J, K):
         def found(slot):
             T = energy[slot] + binding
             Q = ridge_momentum(p_z, T)
@@ -298,11 +298,37 @@ def by_impulse(
             new = carried + share * (far[:-1] - carried)
             return row.at[:-1].set(jnp.maximum(jnp.where(above, new, row[:-1]), 0.0))
 
-        return tuple(map(fill, (S, R), (far_S, far_R), jax.vmap(at)(energy)))
+        S, R = map(fill, (S, R), (far_S, far_R), jax.vmap(at)(energy))
+        return with_integrals(S, J, last, binding, p_z, width), R
+
+    def with_integrals(row, J, last, binding, p_z, width):
+        """Above `last`, (a + b p_z/√(p_z² + 2T)) J/Q added to S, so that T∫S dQ²/Q² and ∫S dQ²/2
+        tend to 1, those of J/Q, like T^−3/2, as those of sums over waves do. A and B from two
+        energies alone leave 1e-3 T^−1/2."""
+        u = jnp.arcsinh(2.0 * p_z / width)
+        dp = 0.5 * width * jnp.cosh(u) * (u[1] - u[0])
+
+        def parts(energy):
+            T = energy + binding
+            Q, root = ridge_momentum(p_z, T), jnp.sqrt(p_z**2 + 2.0 * T)
+            return T, J / Q, p_z / root * J / Q, dp / root * jnp.stack([2.0 * T + 0.0 * Q, Q**2])
+
+        T_s, form_s, _, weight_s = parts(energy[last])
+        off = weight_s @ (row[last] - form_s)
+
+        def corrected(energy, row):
+            T, form, odd, weight = parts(energy)
+            missing = (T_s / T) ** 1.5 * off - weight @ (row - form)
+            a, b = jnp.linalg.solve(weight @ jnp.stack([form, odd], axis=1), missing)
+            return jnp.maximum(row + a * form + b * odd, 0.0)
+
+        above = (jnp.arange(energy.shape[0]) > last)[:, None]
+        new = jax.vmap(corrected)(energy, row[:-1])
+        return row.at[:-1].set(jnp.where(above, new, row[:-1]))
 
     return Rows(
         *jax.vmap(one)(
-            rows.S, rows.R, far.S, far.R, far_from, before, last, -bound.energy,
+            rows.S, rows.R, far.S, far.R, far_from, before, last, -bound.energy, ridge.width,
             ridge.p_z, ridge.J, ridge.K,
         )
     )  # fmt: skip

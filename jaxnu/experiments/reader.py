@@ -34,6 +34,7 @@ from jaxnu.settings import NUMERICS
 from jaxnu.units import quantity
 
 ENERGY_MAX_keV = 1000.0  # no electron-recoil spectrum reaches it; a number in eV does
+NUMBER_MAX = 1e30  # of any list: beyond is a slip
 RATE_MAX = 1e12  # 1/(kg keV d), only to refuse infinity
 EXPOSURE_MAX = 1e12  # kg d, likewise
 
@@ -147,10 +148,10 @@ class _Table:
             raise self.refuse(key, expected)
         for i, value in enumerate(values):
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not np.isfinite(value):
+            if not number or not abs(value) < NUMBER_MAX:  # NaN too
                 raise InputError(
-                    f"{self.where(key)}[{i}] = {reprlib.repr(value)} is not a finite number; "
-                    f"give {expected}"
+                    f"{self.where(key)}[{i}] = {reprlib.repr(value)} is not a finite number below "
+                    f"{NUMBER_MAX:g}; give {expected}"
                 )
         return np.asarray(values, dtype=float)
 
@@ -383,7 +384,9 @@ def _observed(table: _Table, bins: int) -> dict[str, Any]:
                 f"{table.file}: {table.path} has one of counts and off_counts; give both, or "
                 "neither for a forecast"
             )
-    if kind == "difference" and "values" in table:
+    if kind == "difference" and ("values" in table or "errors" in table):
+        if "off_exposure" in table:
+            raise table.refuse("off_exposure", "either values and errors, or off_exposure alone")
         found["difference"] = _difference(table, bins)
     if kind == "on-off" or (kind == "difference" and "values" not in table):
         expected = 'mass × time without the source, such as "280 kg d"'
@@ -450,6 +453,11 @@ def _read(name: str, file: str, text: str) -> Experiment:
     resolution_table = detector.table("resolution", ("constant", "sqrt", "linear"))
     data = top.table("data", DATA)
     known = "background" in top
+    if not known and "statistics" in top:
+        raise InputError(
+            f"{file}: statistics is there without background; give [background] with its rate, or "
+            "leave both out"
+        )
     reference = top.table("reference", REFERENCE)
 
     material = _material(target)

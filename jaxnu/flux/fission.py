@@ -102,7 +102,7 @@ def _fractions(fractions: Mapping[str, Any]) -> jnp.ndarray:
             f"fractions = {fractions!r} is not a mapping; give {{{isotopes[0]!r}: 0.56, …}}"
         )
     for isotope, value in fractions.items():
-        checks.one_of("isotope in fractions", isotope, isotopes)
+        checks.one_of("fractions: isotope", isotope, isotopes)
         check_scalar(
             f"fractions[{isotope!r}]", value, 0.0, 1.0, "",
             "a fraction is the isotope's share of all fissions",

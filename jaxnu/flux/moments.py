@@ -10,8 +10,6 @@ from jaxnu import precision  # noqa: F401
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.quadrature import legendre_coefficients, legendre_values, panel_nodes
 
-POWERS = 3  # 1, 1/E, 1/E²: kernels are polynomials in 1/E of degree two
-
 
 class Moments(NamedTuple):
     """∫_E^∞ φ E'^-k dE' for k = 0, 1, 2, of all flavours and of ν_e alone, without lines.

@@ -32,13 +32,15 @@ class ExperimentModel:
     """The likelihood of an experiment, and per bin what went into it.
 
     model: x is μ²/(1e-11 μ_B)², the nuisances are "background", a factor 1 + σα of the background
-        (σ = 1 where it floats), and the experiment's systematics. counts: the data, ON − OFF in
-        counts where they are a difference. signal: at x = 1. background: nominal.
+        (σ = 1 where it floats), and the experiment's systematics.
+    counts, errors: the data and their 1σ, ON − OFF in counts where they are a difference.
+    signal: at x = 1. background: nominal, zero in a difference.
     background_uncertainty: σ.
     """
 
     model: Model
     counts: Float[Array, "bins"]
+    errors: Float[Array, "bins"]
     signal: Float[Array, "bins"]
     background: Float[Array, "bins"]
     background_uncertainty: Float[Array, ""]
@@ -60,7 +62,7 @@ class ExperimentModel:
     def asimov(self) -> "ExperimentModel":
         """The expected background as the data."""
         quiet = asimov(self.model, jnp.zeros(len(self.model.names)))
-        return dataclasses.replace(self, model=quiet, counts=_seen(quiet))
+        return dataclasses.replace(self, model=quiet, counts=_seen(quiet)[0])
 
     def nuisances(self, theta: Float[Array, "P"]) -> dict[str, Array]:
         """The norm of the background as a factor, each systematic in units of its 1σ."""
@@ -120,7 +122,8 @@ def experiment_model(experiment: Experiment, response: Response, data: str) -> E
     measured = _measurement(experiment, parts, background, data)
     known = experiment.data_kind != "difference"
     model = build_model(measured, free=(BACKGROUND,) if floating and known else ())
-    return ExperimentModel(model, _seen(model), signal, background, width)
+    seen = background if known else jnp.zeros_like(background)
+    return ExperimentModel(model, *_seen(model), signal, seen, width)
 
 
 def _measurement(
@@ -146,6 +149,9 @@ def _measurement(
     return difference(name, jnp.zeros_like(background), parts, sigma=sigma)
 
 
-def _seen(model: Model) -> Float[Array, "bins"]:
+def _seen(model: Model) -> tuple[Float[Array, "bins"], Float[Array, "bins"]]:
+    """Data of the only measurement and their 1σ."""
     data = model.measurements[0].data
-    return data["counts"] if "counts" in data else data["values"]
+    if "counts" in data:
+        return data["counts"], jnp.sqrt(data["counts"])
+    return data["values"], 1.0 / jnp.diagonal(data["whitening"])

@@ -37,6 +37,11 @@ class BinnedModel:
         templates = jnp.stack([self.signal, self.background])
         return 1.0 / jnp.sqrt(jnp.sum(templates**2 / safe, axis=1) + self._constraint)
 
+    @property
+    def errors(self) -> Float[Array, "bins"]:
+        """√n of each bin."""
+        return jnp.sqrt(self.counts)
+
     def with_signal(self, factor: Float[Array, ""]) -> "BinnedModel":
         """The signal multiplied by a factor."""
         return replace(self, signal=factor * self.signal)

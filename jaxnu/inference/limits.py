@@ -48,16 +48,19 @@ class LimitResult:
 
     limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
     expected_mu_B: the limit that the expected background alone would give (Asimov data) [μ_B].
-    nuisances: best-fit values, {"background": norm}.
+    nuisances: best-fit values: "background", a factor, where there is one, and each systematic in
+        units of its 1σ.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
         flux (an array counts as one parameter: a common factor). For the derivative in every
         number use jax.grad of the limit, see `limit`.
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
-    delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ.
+    delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ; of
+        the general likelihood 0 if it converged.
     threshold_keV, exposure_kg_day: of the experiment that was fitted.
-    counts, background, signal: per bin; background at the best fit, signal at the limit.
+    counts, errors, background, signal: per bin; the data (ON − OFF where they are a difference)
+        with their 1σ, the background at the best fit (zero in a difference), signal at the limit.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
     derivatives and expected_mu_B are None.
     """
@@ -84,6 +87,7 @@ class LimitResult:
     exposure_kg_day: Any
     bin_edges_keV: Any
     counts: Any
+    errors: Any
     background: Any
     signal: Any
     version: str = __version__
@@ -218,6 +222,7 @@ def _limit(
         exposure_kg_day=parameters.exposure_kg_day,
         bin_edges_keV=parameters.bin_edges_keV,
         counts=model.counts,
+        errors=model.errors,
         background=model.expected_background(fit.best),
         signal=value**2 / MU2_UNIT * model.signal,
     )
@@ -225,7 +230,8 @@ def _limit(
 
 def _check_experiment(experiment: Experiment, data: str) -> None:
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
-    if not experiment.has_background:
+    measured = experiment.difference is not None and data == "observed"
+    if not experiment.has_background and not measured:
         raise InputError(
             f"{experiment.name} has no background model, so no limit follows; allowed: its rate, "
             "its counts; add [background] and [statistics] to a copy of its file"
@@ -361,7 +367,7 @@ def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
             f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
             "no limit follows; lower the threshold or move the bins below the kinematic end"
         )
-    unreachable = (model.counts > 0.0) & ~reached
+    unreachable = (model.counts > 0.0) & ~reached & (experiment.data_kind != "difference")
     if unreachable.any():
         at = int(np.argmax(unreachable))
         raise InputError(

@@ -25,6 +25,7 @@ from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
 
 POI = "x"  # name of the parameter of interest
+CLOSE = 0.05  # |λ/n − 1| below which −ln L is summed as a series: 0.05^13 = 1e-17
 KINDS = ("binned", "difference", "on_off", "unbinned")
 
 
@@ -168,9 +169,14 @@ def _poisson(counts: Array, rate: Array, floor: Array) -> Array:
     own = jnp.where(seen, counts, 1.0)
     base = jnp.where(reached, jnp.maximum(rate, floor), 1.0)
     excess = jnp.where(reached, jnp.minimum(rate / base, 1.0) - 1.0, 0.0)
-    # log1p: near λ = n the terms cancel, and many counts would leave little but rounding
-    log_ratio = jnp.log1p((base - own) / own) + excess - 0.5 * excess**2
-    term = rate - counts - counts * log_ratio
+    log_ratio = jnp.log(base / own) + excess - 0.5 * excess**2
+    # near λ = n the terms cancel, and many counts would leave little but rounding: by the series
+    # of d − ln(1 + d), d = λ/n − 1
+    d = (rate - own) / own
+    close = seen & (jnp.abs(d) < CLOSE)
+    small = jnp.where(close, d, 0.0)
+    series = sum((-1.0) ** k / k * small ** (k - 2) for k in range(2, 15))
+    term = jnp.where(close, own * small**2 * series, rate - counts - counts * log_ratio)
     safe = jnp.where(floor > 0.0, floor, 1.0)
     below = jnp.where(floor > 0.0, jnp.minimum(rate / safe - 1.0, 0.0), 0.0)
     return jnp.where(floor > 0.0, term + jnp.where(seen, 0.0, 0.5 * floor * below**2), 0.0)

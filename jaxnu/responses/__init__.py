@@ -57,7 +57,12 @@ def response(target: str | Path, model: str | None = None, **options: Any) -> Re
     _check_options(model, MODELS[model], options)
     atoms = composition(target)
     if list(atoms.values()) == [1]:
-        return MODELS[model](target, **options)
+        return MODELS[model](*atoms, **options)
+    if "photoabsorption" in options:
+        raise InputError(
+            f"option 'photoabsorption' with the compound target = {target!r}: one table cannot be "
+            "that of each atom; leave it out, or join the atoms with Compound.of"
+        )
     parts = tuple(_atom_of_compound(symbol, model, options) for symbol in atoms)
     return Compound.of(target, parts)
 

@@ -1,6 +1,6 @@
 """A compound as independent atoms: responses add."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 
 import jax
@@ -76,7 +76,7 @@ class Compound(Response):
         return reduce(jnp.minimum, ends) if ends else None
 
     def independent_particle(self) -> "Compound":
-        return replace(self, parts=tuple(part.independent_particle() for part in self.parts))
+        return Compound.of(self.target, tuple(part.independent_particle() for part in self.parts))
 
     def longitudinal(
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False

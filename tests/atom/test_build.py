@@ -217,6 +217,6 @@ def test_impulse_form_with_its_residual_follows_the_closed_form():
     cone = (made_R / R)[above & (T[:, 0] < 400.0 * I), light]
     print(f"of the ridge {error:.1e} (bare {bare.max():.1e})")
     print(f"integrals {np.max(integrals):.1e}, light cone {cone.min():.3f} to {cone.max():.3f}")
-    assert error < 3e-5 < bare.max()
-    assert np.max(integrals) < 1e-4
+    assert error < 5e-5 < bare.max()
+    assert np.max(integrals) < 1e-6
     assert cone.min() > 0.97 and cone.max() < 1.03

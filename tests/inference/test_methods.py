@@ -116,6 +116,7 @@ def test_bayes_of_a_count_in_closed_form(n, b, agree):
     agree(f"n = {n}, b = {b}", infer(counting(n, b), "bayes").value, expected, 1e-6)
 
 
+@pytest.mark.slow
 def test_bayes_with_an_uncertain_background_by_another_integration(agree):
     n, b, sigma = 6, 3.0, 0.2
     result = infer(counting(n, b, sigma), "bayes")
