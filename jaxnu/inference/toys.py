@@ -1,7 +1,8 @@
 """Toy experiments by the thousand: drawn, fitted and tested in batches over all local devices.
 
 Toy i is drawn with the key fold_in(key(seed), i) and treated in a batch whose width follows from
-the model alone, so that its result depends on neither devices nor processes nor interruptions.
+the model alone, so that its result depends on neither devices nor processes, but for rounding,
+nor interruptions.
 """
 
 import hashlib

@@ -59,9 +59,12 @@ def finish(process):
     assert process.returncode == 0, output
 
 
-def same(a, b, label):
+def same(a, b, label, rounding=0.0):
+    """Equal to the bit, or to rounding where programs of other shapes were compiled."""
     for key in ("theta", "q", "limit", "converged"):
-        np.testing.assert_array_equal(a[key], b[key], err_msg=f"{label}: {key}")
+        np.testing.assert_allclose(
+            a[key], b[key], rtol=rounding, atol=rounding, err_msg=f"{label}: {key}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def test_four_devices_give_the_same_toys(alone, tmp_path):
     finish(start([300, path], XLA_FLAGS=flags))
     four = np.load(path)
     assert int(alone["devices"]) == 1 and int(four["devices"]) == 4
-    same(alone, four, "four devices")
+    same(alone, four, "four devices", 1e-12)
     assert alone["converged"].all()
 
 
