@@ -97,7 +97,8 @@ def expected_counts(
     mu2: μ_ν² [μ_B²].
     response: the atom, from jaxnu.response, of the experiment's target.
     nuisances: {"background": norm}, 1 by default.
-    Returns (bins,) counts. The weak signal is part of the background of every shipped experiment.
+    Returns (bins,) counts. The weak signal is part of a background that was measured or modelled
+        with it; a file without one (has_background is False) has zero here.
     Raises InputError for μ² outside [0, 1e-12], a response of another element, an unknown nuisance,
         or a parameter out of its range.
     """
