@@ -67,6 +67,7 @@ def test_json_is_alone_on_stdout(capsys):
     assert json.loads(out) == json.loads(Path("limit-xenonnt-sr0.json").read_text())
 
 
+@pytest.mark.slow
 def test_forecast_of_gemma(capsys):
     assert main(["forecast", "gemma", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

@@ -241,6 +241,7 @@ def source():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["charge-radius", "millicharge-weak", "millicharge"])
 def test_rate_is_the_double_integral(source, name, agree):
     """∫dE φ(E) ∫dQ² by brute force, for the hydrogenic response; E − T ∝ s⁴ in each panel."""

@@ -21,6 +21,7 @@ from jaxnu.errors import InputError
 S2 = SIN2_WEINBERG
 
 
+@pytest.mark.slow
 def test_hydrogen_has_its_closed_form(agree):
     Q = np.array([0.0, 1e-3, 0.03, 0.5, 1.7, 5.0, 30.0, 200.0])
     expected = 1.0 / (1.0 + 0.25 * Q**2) ** 2
@@ -146,6 +147,7 @@ def test_rate_mixes_flavours(agree):
     assert shares[0][1] < 1e-4 * shares[1][1]
 
 
+@pytest.mark.slow
 def test_gradient(slope, agree):
     cloud = electron_cloud("He")
     Q = np.array([0.02, 1.0, 9.0, 300.0])

@@ -21,6 +21,7 @@ def means(threshold, bins, knots):
     return mean_efficiency(bins, threshold, knots, jnp.asarray(VALUES), 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ulp", [-1, 0, 1])
 def test_means_and_derivatives_with_a_knot_on_a_bin_edge(ulp, slope, agree):
     offset = KNOTS - THRESHOLD

@@ -116,6 +116,7 @@ def test_measured_difference_with_its_errors(load):
     assert float(result.best_fit_mu2) == pytest.approx(1.6e-21, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_on_off_with_a_long_off_run_is_a_known_background(load):
     """A million times more OFF than ON: the limit of a constrained background."""
     atom = jaxnu.response("Ge", "stepping")
@@ -140,6 +141,7 @@ def flux_uncertain(load):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_systematics_weaken_a_limit_and_are_named(load, flux_uncertain):
     atom = jaxnu.response("Ge", "stepping")
     plain = load(

@@ -156,6 +156,7 @@ def test_one_bin_in_closed_form(agree):
         agree(f"q at the limit, n = {n}, b = {b}", deviance(x + b) - lowest, 2.705543, 1e-6)
 
 
+@pytest.mark.slow
 def test_clsb_may_exclude_everything_and_cls_does_not(agree):
     low = counting(0, 9.0)
     assert float(limit_value(low, "clsb")) == 0.0
@@ -163,6 +164,7 @@ def test_clsb_may_exclude_everything_and_cls_does_not(agree):
     assert 1.0 < x < 4.0
 
 
+@pytest.mark.slow
 def test_cls_of_a_gaussian_in_closed_form(agree):
     """x̂ ~ N(x, σ): CL_s = [1 − Φ((x − x̂)/σ)] / Φ(x̂/σ) for x̂ ≥ 0 (arXiv:1007.1727, 3.7)."""
     from jaxnu.inference.model import difference

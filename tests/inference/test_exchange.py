@@ -42,6 +42,7 @@ def upper(pyhf, workspace, data, level=0.1):
     return scan(data, workspace.model(), 0.02, 5.0, level=level, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_cls_limits_are_those_of_pyhf(pyhf, model, agree):
     workspace = pyhf.Workspace(to_pyhf(model))
     data = workspace.data(workspace.model())

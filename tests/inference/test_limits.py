@@ -170,6 +170,7 @@ def test_arguments_are_checked(xenonnt, stepping):
         limit(xenonnt, response("Ge", "stepping"))
 
 
+@pytest.mark.slow
 def test_what_moves_with_the_threshold(xenonnt, stepping):
     """Observed: the background's shape stays. Asimov: it passes the efficiency like the signal.
 

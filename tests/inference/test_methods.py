@@ -105,6 +105,7 @@ def test_the_median_of_toys_is_the_expected_limit(arrays, build, agree):
 # ---- Bayes ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "b"), [(0, 0.0), (0, 3.0), (4, 0.0), (7, 3.0)])
 def test_bayes_of_a_count_in_closed_form(n, b, agree):
     """∫_x^∞ e^-μ-b (μ+b)^n dμ: incomplete Γ (Helene, Nucl. Instrum. Meth. 212 (1983) 319)."""
@@ -161,6 +162,7 @@ def test_bayes_of_three_nuisances_follows_the_profile(arrays, build):
 # ---- Feldman–Cousins and refusals ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_feldman_cousins_of_a_count_by_toys_is_the_exact_one(agree):
     from jaxnu.inference.counting import counting_interval
 

@@ -82,6 +82,7 @@ def alone(tmp_path_factory):
     return np.load(path)
 
 
+@pytest.mark.slow
 def test_four_devices_give_the_same_toys(alone, tmp_path):
     path = tmp_path / "four.npz"
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
@@ -92,6 +93,7 @@ def test_four_devices_give_the_same_toys(alone, tmp_path):
     assert alone["converged"].all()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_toys(alone, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -103,12 +105,14 @@ def test_two_processes_give_the_same_toys(alone, tmp_path):
         same(alone, np.load(tmp_path / f"{i}.npz"), f"process {i} of two")
 
 
+@pytest.mark.slow
 def test_fewer_toys_are_the_first_of_more(alone, model):
     toys = run_toys(model, {"x": 0.5}, 70, tested=(0.5,), confidence=0.9, seed=11)
     np.testing.assert_allclose(toys.theta, alone["theta"][:70], rtol=0.0, atol=1e-9)
     np.testing.assert_allclose(toys.limit, alone["limit"][:70], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_answer(tmp_path):
     """Killed once part of the toys are in the file; the second process does the rest alone."""
     count, checkpoint, path = 6000, tmp_path / "part.npz", tmp_path / "resumed.npz"
@@ -142,6 +146,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, model):
         run_toys(model, {"x": 0.5}, 20, checkpoint=path, seed=1)
 
 
+@pytest.mark.slow
 def test_coverage_of_both_conventions(arrays, build):
     """3000 toys at x = 1.5, about 4 σ from 0, so 0.5% resolution: (1+CL)/2 and CL."""
     model = build(arrays(1, x=1.5))

@@ -157,6 +157,7 @@ def test_tensor_values_pairs_and_rows(tensor, agree):
     agree("few points", evaluate(x[:, :1], y[:, :2]), expected[:, :2], 1e-11, scale=1.0)
 
 
+@pytest.mark.slow
 def test_tensor_derivatives_forward_and_reverse(tensor, agree):
     c, axes = tensor[:2]
     x, y = points(40)

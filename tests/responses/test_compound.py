@@ -56,6 +56,7 @@ def test_numbers_of_atoms_count():
     np.testing.assert_allclose(rates[0], mixed, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_models_may_be_mixed_and_the_name_says_so():
     """XeNe2 with neon by stepping: rate, effective charges and sums are those of the parts."""
     neon, xenon = jaxnu.response("Ne", "stepping"), jaxnu.response("Xe")
