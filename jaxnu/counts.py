@@ -172,5 +172,25 @@ def check_parameters(experiment: Experiment) -> None:
             "background_uncertainty", p.background_uncertainty, 0.0, 1e6, "",
             "a relative 1σ, 5% is written 0.05", open_low=True,
         )  # fmt: skip
+    checks.number_range(
+        "systematic_uncertainty", p.systematic_uncertainty, 0.0, 1.0, "",
+        "each a relative 1σ, 5% is written 0.05", open_low=True,
+    )  # fmt: skip
+    if experiment.data_kind == "on-off" or (
+        experiment.data_kind == "difference" and experiment.difference is None
+    ):
+        checks.number_range(
+            "off_exposure_kg_day", p.off_exposure_kg_day, 0.0, 1e12, "kg d",
+            "give mass × time without the source", open_low=True,
+        )  # fmt: skip
+        if not np.all(np.asarray(p.background) > 0.0) and experiment.data_kind == "difference":
+            raise InputError(
+                "background = 0 in some bin of a difference forecast, which then has no error "
+                "there; give a positive rate in every bin, or measured values and errors"
+            )
+    if experiment.off_counts is not None:
+        checks.number_range(
+            "off_counts", experiment.off_counts, 0.0, 1e15, "events", "give events per bin"
+        )
     if experiment.counts is not None:
         checks.number_range("counts", experiment.counts, 0.0, 1e15, "events", "give events per bin")

@@ -153,8 +153,9 @@ class Experiment:
         }
         parameters = dataclasses.replace(changes.get("parameters", self.parameters), **moved)
         kept = {key: value for key, value in changes.items() if key in own}
-        if kept.get("counts") is not None:
-            kept["counts"] = jnp.asarray(kept["counts"], float)
+        for key in ("counts", "off_counts", "difference"):
+            if kept.get(key) is not None:
+                kept[key] = jnp.asarray(kept[key], float)
         changed = dataclasses.replace(self, **{**kept, "parameters": parameters})
         if "bin_edges_keV" in changes:  # other bins: what passed in them has to be found anew
             changed = dataclasses.replace(changed, acceptance=acceptance(parameters, self.numerics))
@@ -171,8 +172,16 @@ def acceptance(parameters: Parameters, numerics: Numerics = NUMERICS) -> Float[A
 
 
 def _check_layout(experiment: Experiment) -> None:
-    """Refuse arrays whose lengths do not belong together."""
+    """Refuse arrays whose lengths do not belong together, and unknown words."""
     p = experiment.parameters
+    checks.one_of("data_kind", experiment.data_kind, DATA_KINDS)
+    for name, parameter in experiment.systematics:
+        checks.one_of(f"systematics: parameter of {name!r}", parameter, SYSTEMATICS)
+    if p.systematic_uncertainty.shape != (len(experiment.systematics),):
+        raise InputError(
+            f"systematic_uncertainty has shape {p.systematic_uncertainty.shape} for "
+            f"{len(experiment.systematics)} systematics; give one relative 1σ for each"
+        )
     bins = p.bin_edges_keV.shape[-1] - 1
     lengths = {"background": p.background.shape[-1], "acceptance": experiment.acceptance.shape[-1]}
     for key in ("counts", "off_counts", "difference"):

@@ -211,3 +211,19 @@ def test_bad_input_is_one_line_that_names_file_and_key(load, old, new, words):
 
 def test_compound_target(load):
     assert load(('element = "Ge"', 'compound = "NaI"')).target == "NaI"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data_kind": "ratio"}, "data_kind"),
+        ({"systematics": (("a", "mass"),)}, "systematics"),
+        ({"systematics": (("a", "flux"),)}, "systematic_uncertainty"),
+        ({"off_exposure_kg_day": 0.0}, "off_exposure_kg_day"),
+        ({"background": np.zeros(12)}, "background"),
+        ({"difference": np.ones((2, 3))}, "difference"),
+    ],
+)
+def test_a_bad_replacement_is_refused(load, changes, words):
+    with pytest.raises(InputError, match=words):
+        jaxnu.sensitivity(load().replace(**changes), jaxnu.response("Ge", "stepping"))
