@@ -104,7 +104,6 @@ def test_shape_resonances_are_resolved(
         ("Xe", "5p", 1.5e-2),
         ("Ge", "3d", 5e-2),
         ("Ge", "4p", 1.5e-2),
-        ("Cs", "6s", 2e-2),
     ],
 )
 def test_beyond_the_multipoles(bench, symbol, label, pointwise):
