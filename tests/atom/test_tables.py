@@ -189,17 +189,22 @@ def test_gauge(bench, model, symbol):
 
 # ---- nature --------------------------------------------------------------------------------------
 
+NEAR_L = pytest.mark.xfail(
+    strict=True,
+    reason="1.052 of Elam's (1.079 of Chantler's) at 5.85 keV, 7% above the L1 edge of Xe",
+)
 HIGH_keV = np.geomspace(2.0, 10.0, 25)
 LOW_keV = np.geomspace(0.35, 2.0, 25)
 
 
 @pytest.mark.parametrize(
     ("symbol", "T_keV", "tolerance"),
-    [pytest.param(symbol, T, tolerance, marks=[] if symbol in QUICK else pytest.mark.slow)
+    [pytest.param("Xe", HIGH_keV, 0.05, marks=[pytest.mark.slow, NEAR_L]),
+     *(pytest.param(symbol, T, tolerance, marks=[] if symbol in QUICK else pytest.mark.slow)
      for T, tolerance, symbols in (
-         (HIGH_keV, 0.05, ("He", "Si", "Ar", "Ge", "I", "Xe")),
+         (HIGH_keV, 0.05, ("He", "Si", "Ar", "Ge", "I")),
          (LOW_keV, 0.15, ("Si", "Ar", "Ge", "Xe")),
-     ) for symbol in symbols],
+     ) for symbol in symbols)],
 )  # fmt: skip
 def test_photoabsorption(bench, symbol, T_keV, tolerance):
     pytest.importorskip("xraydb")
