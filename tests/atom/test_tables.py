@@ -191,7 +191,7 @@ def test_gauge(bench, model, symbol):
 
 NEAR_L = pytest.mark.xfail(
     strict=True,
-    reason="1.052 of Elam's (1.079 of Chantler's) at 5.85 keV, 7% above the L1 edge of Xe",
+    reason="1.052 of Elam's (1.079 of Chantler's) at 5.85 keV, 7% above its L1 edge",
 )
 HIGH_keV = np.geomspace(2.0, 10.0, 25)
 LOW_keV = np.geomspace(0.35, 2.0, 25)
