@@ -34,7 +34,7 @@ def _transfer_edges(experiment: Experiment, response: Response) -> Float[Array, 
     source = experiment.parameters.source
     edges = jnp.asarray(experiment.transfer_edges_keV)
     ends = transfer_end(jnp.append(source.lines_keV, source.edges_keV[-1]))
-    steps = jnp.concatenate([response.thresholds_keV, ends])
+    steps = jnp.concatenate([response.steps_keV, ends])
     return jnp.sort(jnp.concatenate([edges, jnp.clip(steps, edges[0], edges[-1])]))
 
 

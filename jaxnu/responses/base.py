@@ -76,6 +76,11 @@ class Response:
         return jnp.min(self.momentum_scales_keV)
 
     @property
+    def steps_keV(self) -> Float[Array, "shells"]:
+        """Where S and R may step in T: integrals over T need an edge there that moves with it."""
+        return self.thresholds_keV
+
+    @property
     def T_max_keV(self) -> Float[Array, ""] | None:
         """The highest T of the model's range, beyond which it gives NaN; None where it has no
         end."""

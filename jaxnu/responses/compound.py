@@ -20,7 +20,8 @@ class Compound(Response):
     Atoms of a compound are taken as free ones: bonds and bands, which change outer shells below
     some 30 eV, are left out. Parts may be of different models; `model` then names each.
 
-    parts: response of one atom of each kind. number: how many of each.
+    parts: response of one atom of each kind. number: how many of each. electrons and thresholds_keV
+        are copies of theirs, to be read; derivatives go through the parts.
     """
 
     parts: tuple[Response, ...]
@@ -69,6 +70,10 @@ class Compound(Response):
     def momentum_scale_keV(self) -> Float[Array, ""]:
         smooth = [part for part in self.parts if part.has_continuum] or list(self.parts)
         return reduce(jnp.minimum, (part.momentum_scale_keV for part in smooth))
+
+    @property
+    def steps_keV(self) -> Float[Array, "shells"]:
+        return _join(part.steps_keV for part in self.parts)
 
     @property
     def T_max_keV(self) -> Float[Array, ""] | None:

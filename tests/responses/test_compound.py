@@ -1,14 +1,18 @@
 """Compounds: sums of their atoms, in every quantity."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
 import jaxnu
 from jaxnu import flux
+from jaxnu.counts import signal_counts
 from jaxnu.cross_sections.effective import effective_charge
 from jaxnu.elements import composition, element, molar_mass
 from jaxnu.errors import InputError
+from jaxnu.responses import Compound
 from jaxnu.responses.sum_rules import f_sum
 
 T_keV = np.array([0.03, 0.3, 2.0, 20.0])
@@ -111,3 +115,24 @@ def test_gradient_in_thresholds_of_a_part():
 
     value, slope = jax.value_and_grad(section)(1.0)
     assert float(slope) == pytest.approx(float(value), rel=1e-12)
+
+
+def test_gradient_of_counts_in_the_threshold_of_a_part():
+    """The edge of a panel moves with the step of a part: d(counts)/d(Xe L3) by differences."""
+    experiment = jaxnu.load_experiment("xenonnt-sr0")
+    experiment = dataclasses.replace(experiment, target="XeNe2")
+    xenon, neon = jaxnu.response("Xe", "stepping"), jaxnu.response("Ne", "stepping")
+    row = xenon.labels.index("L3")
+
+    def total(shift):
+        moved = xenon.thresholds_keV.at[row].add(shift)
+        whole = Compound.of("XeNe2", (dataclasses.replace(xenon, thresholds_keV=moved), neon))
+        return signal_counts(experiment, whole).sum() * 1e-22
+
+    whole = Compound.of("XeNe2", (xenon, neon))
+    by_atom = jax.grad(lambda atom: signal_counts(experiment, atom).sum() * 1e-22)(whole)
+    slope = by_atom.parts[0].thresholds_keV[row]
+    differences = (total(1e-3) - total(-1e-3)) / 2e-3
+    print(f"d(counts)/d(threshold): {float(slope):.6f}, differences {float(differences):.6f}")
+    assert abs(float(slope)) > 1e-3
+    assert float(slope) == pytest.approx(float(differences), rel=1e-4)
