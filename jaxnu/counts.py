@@ -12,21 +12,17 @@ from jaxnu import checks
 from jaxnu.cross_sections.channels import Channel
 from jaxnu.cross_sections.differential import check_range
 from jaxnu.cross_sections.kinematics import transfer_end
-from jaxnu.detector import bin_nodes, energy_resolution, gaussian, mean_efficiency
+from jaxnu.detector import energy_resolution, mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
+from jaxnu.nuclear_counts import recoil_counts
 from jaxnu.numerics.quadrature import panel_nodes
 from jaxnu.precision import require_x64
 from jaxnu.rates import map_rates
 from jaxnu.responses.base import Response
+from jaxnu.smearing import efficiency_curve, recorded
 
 NUISANCES = ("background",)
-
-
-def _efficiency_curve(experiment: Experiment) -> tuple[Array, Array, Array, Array]:
-    """The arguments that bin_nodes and mean_efficiency share."""
-    p = experiment.parameters
-    return p.bin_edges_keV, p.threshold_keV, p.efficiency_offset_keV, p.efficiency
 
 
 def _transfer_edges(experiment: Experiment, response: Response) -> Float[Array, "edges"]:
@@ -41,8 +37,22 @@ def _transfer_edges(experiment: Experiment, response: Response) -> Float[Array, 
 def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "bins"]:
     """Expected signal counts per bin and per μ² in μ_B² (a linear function of μ²).
 
+    The magnetic scattering on what the experiment sees: electrons, nuclei, or both.
+    """
+    if experiment.recoil == "nuclear":
+        return recoil_counts(experiment, "magnetic")
+    electrons = electron_counts(experiment, response)
+    if experiment.recoil == "electron":
+        return electrons
+    return electrons + recoil_counts(experiment, "magnetic")
+
+
+def electron_counts(experiment: Experiment, response: Response) -> Float[Array, "bins"]:
+    """Expected counts of magnetic scattering on electrons per bin and per μ² in μ_B².
+
     exposure · ∫_bin dE' ε(E') [∫dT R(T) G(E'; T, σ(T)) + Σ_n R_n G(E'; T_n, σ(T_n))]: smeared
-    first, then multiplied by the efficiency ε of the reconstructed energy E'.
+    first, then multiplied by the efficiency ε of the reconstructed energy E'. With a response
+    matrix P: exposure · [∫dT R(T) P_b(T) + Σ_n R_n P_b(T_n)].
     """
     p = experiment.parameters
     channel = Channel("magnetic", antineutrino=p.source.antineutrino)
@@ -51,11 +61,15 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
     T, weight = T.ravel(), weight.ravel()
     smooth, lines = map_rates(T, p.source, response, channel, numerics)
     T = jnp.concatenate([T, response.lines().T_keV])
-    events = jnp.concatenate([weight * smooth, lines])
-    nodes = bin_nodes(*_efficiency_curve(experiment), numerics.bin_order)
-    width = energy_resolution(T, p.resolution_keV)
-    smeared = gaussian(nodes.E_keV[..., None] - T, width) @ events
-    return p.exposure_kg_day * nodes.owner @ jnp.sum(nodes.kept * smeared, axis=-1)
+    return p.exposure_kg_day * recorded(experiment, T, jnp.concatenate([weight * smooth, lines]))
+
+
+def cevns_counts(experiment: Experiment) -> Float[Array, "bins"]:
+    """Expected counts of coherent weak scattering on nuclei that are neither signal nor in the
+    background: zero for electron recoils, or where the background's rate has them."""
+    if not experiment.adds_cevns:
+        return jnp.zeros(experiment.parameters.background.shape)
+    return recoil_counts(experiment, "weak")
 
 
 def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array, "bins"]:
@@ -70,7 +84,7 @@ def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array
     loaded = experiment.acceptance
     rate = p.background * (1.0 if experiment.background_has_efficiency else loaded)
     if moves:
-        now = mean_efficiency(*_efficiency_curve(experiment), experiment.numerics.bin_order)
+        now = mean_efficiency(*efficiency_curve(experiment), experiment.numerics.bin_order)
         seen = now / jnp.where(loaded > 0.0, loaded, 1.0)
         rate = p.background * (seen if experiment.background_has_efficiency else now)
     return p.exposure_kg_day * rate * jnp.diff(p.bin_edges_keV)
@@ -80,7 +94,17 @@ def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array
 def templates(
     experiment: Experiment, response: Response, background_moves: bool = True
 ) -> tuple[Float[Array, "bins"], Float[Array, "bins"]]:
-    """(signal_counts, background_counts), compiled together."""
+    """(signal_counts, background_counts), compiled together: all there is without CEvNS.
+
+    Raises InputError for an experiment that expects CEvNS too, which no norm may move: its
+        likelihood is that of `experiment_model`.
+    """
+    if experiment.adds_cevns:
+        raise InputError(
+            f"{experiment.name} expects CEvNS beside signal and background, and the likelihood of "
+            "counts without systematics has no place for it; give [systematics.NAME], such as "
+            "parameter = 'quenching'"
+        )
     background = background_counts(experiment, background_moves)
     return signal_counts(experiment, response), background
 
@@ -92,6 +116,8 @@ def expected_counts(
     nuisances: Mapping[str, ArrayLike] | None = None,
 ) -> Float[Array, "bins"]:
     """Expected counts per bin: magnetic signal plus background.
+
+    CEvNS is added where the experiment sees nuclear recoils and its background is without.
 
     experiment: from load_experiment; differentiable in all of experiment.parameters.
     mu2: μ_ν² [μ_B²].
@@ -111,8 +137,17 @@ def expected_counts(
     for name, value in nuisances.items():
         checks.one_of("nuisance", name, NUISANCES)
         checks.number_range(f"nuisances[{name!r}]", value, 0.0, 1e6, "", "1 is the nominal norm")
-    signal, background = templates(experiment, response)
-    return jnp.asarray(mu2) * signal + nuisances.get("background", 1.0) * background
+    signal, background, cevns = _expected(experiment, response)
+    return jnp.asarray(mu2) * signal + nuisances.get("background", 1.0) * background + cevns
+
+
+@jax.jit
+def _expected(experiment: Experiment, response: Response) -> tuple[Array, Array, Array]:
+    return (
+        signal_counts(experiment, response),
+        background_counts(experiment),
+        cevns_counts(experiment),
+    )
 
 
 def check_target(experiment: Experiment, response: Response) -> None:
@@ -124,7 +159,8 @@ def check_target(experiment: Experiment, response: Response) -> None:
             f"response is for {response.target!r}, but {experiment.name} has the target "
             f"{experiment.target!r}; give response({experiment.target!r}, {response.model!r})"
         )
-    check_range(experiment.transfer_edges_keV, response)
+    if experiment.recoil != "nuclear":
+        check_range(experiment.transfer_edges_keV, response)
 
 
 def check_parameters(experiment: Experiment) -> None:
@@ -150,12 +186,34 @@ def check_parameters(experiment: Experiment) -> None:
     checks.number_range(
         "background", p.background, 0.0, 1e12, "1/(kg keV d)", "rates are not negative"
     )
-    T = np.asarray(experiment.transfer_edges_keV)
-    width = jax.jit(energy_resolution)(T, p.resolution_keV)
+    if p.matrix is None:
+        T = np.asarray(experiment.transfer_edges_keV)
+        width = jax.jit(energy_resolution, static_argnums=2)(
+            T, p.resolution_keV, experiment.resolution_in_quadrature
+        )
+        checks.number_range(
+            "resolution σ(T)", width, 0.0, 1e6, "keV", "give coefficients whose sum is positive",
+            open_low=True,
+        )  # fmt: skip
+    else:
+        checks.increasing("matrix.T_keV", p.matrix.T_keV, "keV")
+        checks.number_range("matrix.seen", p.matrix.seen, 0.0, 1.0, "", "give probabilities")
+    for one in p.quenching:
+        checks.number_range(
+            f"quenching of {one.target}: k", one.k, 0.0, 1.0, "", "Lindhard's k, 0.157 for Ge",
+            open_low=True,
+        )  # fmt: skip
+        checks.number_range(
+            f"quenching of {one.target}: factor", one.factor, 0.0, 2.0, "",
+            "a share of the recoil's energy",
+        )  # fmt: skip
     checks.number_range(
-        "resolution σ(T)", width, 0.0, 1e6, "keV", "give coefficients whose sum is positive",
+        "quenching_factor", p.quenching_factor, 0.0, 10.0, "", "a factor on k or Q, 1 for none",
         open_low=True,
     )  # fmt: skip
+    checks.number_range(
+        "off_fraction", p.off_fraction, 0.0, 1.0, "", "flux of the OFF period over that of ON"
+    )
     for name, flux in (("density", p.source.density), ("line_flux", p.source.line_flux)):
         checks.number_range(f"source.{name}", flux, 0.0, 1e30, "", "fluxes are finite, positive")
     if (

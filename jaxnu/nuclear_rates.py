@@ -18,14 +18,20 @@ from jaxnu.cross_sections.nuclear import (
     nuclei,
     recoil_cross_section,
 )
-from jaxnu.elements import element as lookup
+from jaxnu.elements import molar_mass
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.precision import require_x64
 from jaxnu.settings import NUMERICS, Numerics
 
 
+def atoms_per_kg_day(target: str) -> float:
+    """Atoms, or formula units, per kilogram times seconds per day: turns cm² × 1/(cm² s) into
+    1/(kg d)."""
+    return 1e3 * AVOGADRO_per_mol / molar_mass(target) * SECONDS_PER_DAY
+
+
 @partial(jax.jit, static_argnames=("channel", "flavors", "form_factor", "numerics"))
-def _map_rates(
+def map_nuclear_rates(
     T: Float[Array, "T"],
     flux: Spectrum,
     targets: Nuclei,
@@ -35,6 +41,8 @@ def _map_rates(
     form_factor: str,
     numerics: Numerics,
 ) -> Float[Array, "T"]:
+    """∫φ(E) dσ/dT dE in 1/(s keV) per atom of an element (per μ² for the magnetic channel)."""
+
     def one(T: Array, mass: Array, A: Array) -> Array:
         """∫φ(E) dσ/dT dE in 1/(s keV) of one isotope, lines included."""
         positive = T > 0.0
@@ -90,10 +98,9 @@ def nuclear_rate(
     checks.one_of("flavors", flavors, FLAVOR_PARTS)
     check_target(element, channel, electrons, form_factor)
     T = jnp.asarray(T_nr_keV, dtype=float)
-    value = _map_rates(
+    value = map_nuclear_rates(
         T.ravel(), flux, nuclei(element, electrons is not None), electrons, channel, flavors,
         form_factor, numerics,
     )  # fmt: skip
-    atoms = 1e3 * AVOGADRO_per_mol / lookup(element).weight
-    value = atoms * SECONDS_PER_DAY * value.reshape(T.shape)
+    value = atoms_per_kg_day(element) * value.reshape(T.shape)
     return value * jnp.asarray(mu2) if channel == "magnetic" else value

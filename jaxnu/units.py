@@ -6,7 +6,7 @@ import re
 from jaxnu.constants import DAYS_PER_YEAR, SECONDS_PER_DAY
 from jaxnu.errors import InputError
 
-# symbol: (kind, size in the base unit of the kind: keV, kg, d, m, GW)
+# symbol: (kind, size in the base unit of the kind: keV, kg, d, m, cm², GW, PBq)
 UNITS = {
     "eV": ("energy", 1e-3),
     "keV": ("energy", 1.0),
@@ -21,8 +21,15 @@ UNITS = {
     "cm": ("length", 1e-2),
     "m": ("length", 1.0),
     "km": ("length", 1e3),
+    "cm2": ("area", 1.0),
     "MW": ("power", 1e-3),
     "GW": ("power", 1.0),
+    "MBq": ("activity", 1e-9),
+    "GBq": ("activity", 1e-6),
+    "TBq": ("activity", 1e-3),
+    "PBq": ("activity", 1.0),
+    "kCi": ("activity", 3.7e-2),
+    "MCi": ("activity", 37.0),
     "events": ("count", 1.0),
 }
 
@@ -34,15 +41,18 @@ DIMENSIONS = {
     "exposure": ({"mass": 1, "time": 1}, "kg d", "1.16 t yr"),
     "length": ({"length": 1}, "m", "13.9 m"),
     "power": ({"power": 1}, "GW", "3 GW"),
+    "activity": ({"activity": 1}, "PBq", "126 PBq"),
+    "flux": ({"area": -1, "time": -1}, "1/(cm2 d)", "1e13 / (cm2 s)"),
     "rate": ({"mass": -1, "energy": -1, "time": -1}, "1/(kg keV d)", "2.5 / (keV kg d)"),
 }
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_PRODUCT = r"[A-Za-z]+(?:[ *·]+[A-Za-z]+)*"
+_UNIT = r"[A-Za-z]+2?"
+_PRODUCT = rf"{_UNIT}(?:[ *·]+{_UNIT})*"
 # after a slash: one unit, or a product in brackets, so that 1/kg d cannot be read in two ways
 _QUANTITY = re.compile(
     rf" *(?P<number>{_NUMBER}) *(?P<above>{_PRODUCT})? *"
-    rf"(?P<below>(?:/ *(?:[A-Za-z]+|\( *{_PRODUCT} *\)) *)*)"
+    rf"(?P<below>(?:/ *(?:{_UNIT}|\( *{_PRODUCT} *\)) *)*)"
 )
 
 
@@ -55,7 +65,7 @@ def quantity(text: str, dimension: str) -> float:
     Args:
         text: the quantity.
         dimension: "energy" [keV], "mass" [kg], "time" [d], "exposure" [kg d], "length" [m],
-            "power" [GW] or "rate" [1/(kg keV d)].
+            "power" [GW], "activity" [PBq], "flux" [1/(cm2 d)] or "rate" [1/(kg keV d)].
 
     Returns:
         The value in the unit in brackets above.
@@ -72,7 +82,7 @@ def quantity(text: str, dimension: str) -> float:
     factor = 1.0
     found = dict.fromkeys(powers, 0)
     for symbols, sign in ((match["above"], 1), (match["below"], -1)):
-        for symbol in re.findall("[A-Za-z]+", symbols or ""):
+        for symbol in re.findall(_UNIT, symbols or ""):
             if symbol not in UNITS:
                 near = [unit for unit in UNITS if unit.lower() == symbol.lower()]
                 near = near or difflib.get_close_matches(symbol, UNITS, 1)

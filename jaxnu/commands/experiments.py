@@ -20,7 +20,8 @@ def add_commands(command: Command) -> None:
 
 
 def _run_experiments(arguments: argparse.Namespace) -> None:
-    from jaxnu.experiments.reader import available, describe, headline
+    from jaxnu.experiments.description import describe, headline
+    from jaxnu.experiments.reader import available
 
     if arguments.action == "show":
         if arguments.name is None:

@@ -2,5 +2,17 @@
 
 from jaxnu.detector.bins import bin_nodes, mean_efficiency
 from jaxnu.detector.curves import energy_resolution, gaussian, selection_efficiency
+from jaxnu.detector.matrix import ResponseMatrix
+from jaxnu.detector.quenching import Quenching, electron_equivalent, quenching_factor
 
-__all__ = ["bin_nodes", "energy_resolution", "gaussian", "mean_efficiency", "selection_efficiency"]
+__all__ = [
+    "Quenching",
+    "ResponseMatrix",
+    "bin_nodes",
+    "electron_equivalent",
+    "energy_resolution",
+    "gaussian",
+    "mean_efficiency",
+    "quenching_factor",
+    "selection_efficiency",
+]

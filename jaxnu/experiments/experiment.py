@@ -1,6 +1,7 @@
 """A measurement or a planned one: differentiable parameters, counts, and its fixed layout."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import checks, precision  # noqa: F401
-from jaxnu.detector import mean_efficiency
+from jaxnu.detector import Quenching, ResponseMatrix, mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.numerics.interpolation import monotone_cubic
@@ -29,7 +30,10 @@ SYSTEMATICS = {
     "resolution": "resolution_keV",
     "threshold": "threshold_keV",
     "efficiency": "efficiency",
+    "quenching": "quenching_factor",
 }
+SPECTRUM = "spectrum"  # a systematic that adds one of the source's variations to it
+RECOILS = ("electron", "nuclear", "both")
 PANELS_MAX = 4000  # more than this means that the resolution is mistyped
 
 
@@ -41,7 +45,8 @@ class Parameters:
     source: neutrino flux at the detector.
     exposure_kg_day: mass × time, kg d.
     threshold_keV: energy at which the efficiency turns on through half of its maximum, keV.
-    resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV.
+    resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV, or of their sum in
+        quadrature.
     efficiency_offset_keV: energies of the efficiency's knots relative to the threshold, keV, so
         that a change of the threshold moves the whole curve.
     efficiency: efficiency at the knots, between 0 and 1; a monotone cubic between them, a function
@@ -51,7 +56,14 @@ class Parameters:
     background_uncertainty: relative 1σ of the constraint on the background's norm; without
         effect while the norm floats.
     off_exposure_kg_day: mass × time without the source, kg d; 0 where there is none.
-    systematic_uncertainty: relative 1σ of each of the experiment's systematics.
+    systematic_uncertainty: relative 1σ of each of the experiment's systematics; of one of the
+        spectrum, in units of its variation.
+    source_variations: δφ of each systematic of the spectrum, in their order, as one Spectrum with
+        a first axis; None without any.
+    off_fraction: flux of the OFF period over that of ON, 0 where the source is off.
+    quenching: of each element whose recoils are seen; empty for electrons alone.
+    quenching_factor: factor on all of them (Lindhard's k, or a table's values), 1.
+    matrix: a tabulated response in place of resolution and efficiency, or None.
     """
 
     source: Spectrum
@@ -67,6 +79,11 @@ class Parameters:
     systematic_uncertainty: Float[Array, "systematics"] = field(
         default_factory=lambda: jnp.zeros(0)
     )
+    source_variations: Spectrum | None = None
+    off_fraction: Float[Array, ""] = field(default_factory=lambda: jnp.zeros(()))
+    quenching: tuple[Quenching, ...] = ()
+    quenching_factor: Float[Array, ""] = field(default_factory=lambda: jnp.ones(()))
+    matrix: ResponseMatrix | None = None
 
 
 @jax.tree_util.register_dataclass
@@ -93,6 +110,14 @@ class Experiment:
     systematics: pairs (name, parameter): what moves with each nuisance, see SYSTEMATICS.
     has_background: False for an entry that holds published parameters, perhaps counts, but no
         background model: its signal can be computed, a limit or a forecast cannot.
+    recoil: "electron", "nuclear" (magnetic scattering on nuclei is the signal, CEvNS a fixed part
+        of what is expected) or "both"; energies are electron-equivalent.
+    background_has_cevns: CEvNS is in the background's rate, and not added.
+    resolution_in_quadrature: how the coefficients of the resolution are added.
+    recoil_edges_keV: panel edges of the integral over recoil energy, one tuple for each element of
+        `quenching`.
+    off_source: part of the source is on in the OFF period, see Parameters.off_fraction.
+    source_description: one line for people.
     numerics: node counts.
 
     All fields from `name` on are static: a change of one compiles again.
@@ -113,12 +138,23 @@ class Experiment:
     data_kind: str = field(default="counts", metadata={"static": True})
     systematics: tuple[tuple[str, str], ...] = field(default=(), metadata={"static": True})
     has_background: bool = field(default=True, metadata={"static": True})
+    recoil: str = field(default="electron", metadata={"static": True})
+    background_has_cevns: bool = field(default=False, metadata={"static": True})
+    resolution_in_quadrature: bool = field(default=False, metadata={"static": True})
+    recoil_edges_keV: tuple[tuple[float, ...], ...] = field(default=(), metadata={"static": True})
+    off_source: bool = field(default=False, metadata={"static": True})
+    source_description: str = field(default="", metadata={"static": True})
     numerics: Numerics = field(default=NUMERICS, metadata={"static": True})
 
     @property
     def has_data(self) -> bool:
         """False for a forecast."""
         return self.counts is not None or self.difference is not None
+
+    @property
+    def adds_cevns(self) -> bool:
+        """Whether CEvNS is expected beside signal and background."""
+        return self.recoil != "electron" and not self.background_has_cevns
 
     def refined(self, factor: int) -> "Experiment":
         """The same experiment with every quadrature `factor` times denser, to test convergence."""
@@ -134,7 +170,8 @@ class Experiment:
 
         Raises:
             InputError: for an unknown name, for bins that do not fit background and counts, and
-                for bins or a resolution without transfer_edges_keV.
+                for bins or a resolution without transfer_edges_keV, for a new source without the
+                variations that belong to it, and for a threshold beside a response matrix.
         """
         own = [f.name for f in dataclasses.fields(Experiment)]
         inner = [f.name for f in dataclasses.fields(Parameters)]
@@ -146,8 +183,17 @@ class Experiment:
                     f"{key} = {changes[key]} changes the range of the integral over T; pass "
                     "transfer_edges_keV=transfer_edges(...) with it"
                 )
+        if self.recoil != "electron" and {"bin_edges_keV", "resolution_keV"} & set(changes):
+            _go_together("recoil_edges_keV", changes)
+        if self.parameters.source_variations is not None and "source" in changes:
+            _go_together("source_variations", changes)
+        if self.parameters.matrix is not None and "threshold_keV" in changes:
+            raise InputError(
+                f"threshold_keV = {changes['threshold_keV']} cannot be moved: the response matrix "
+                f"of {self.name} holds the efficiency; give another matrix"
+            )
         moved = {
-            key: value if key == "source" else jnp.asarray(value, float)
+            key: value if key in _TREES else jnp.asarray(value, float)
             for key, value in changes.items()
             if key in inner
         }
@@ -163,6 +209,17 @@ class Experiment:
         return changed
 
 
+_TREES = ("source", "source_variations", "quenching", "matrix")  # fields that are no arrays
+
+
+def _go_together(key: str, changes: dict[str, Any]) -> None:
+    """Refuse a change that another one has to go with."""
+    if key not in changes:
+        raise InputError(
+            f"{key} is missing: it belongs to {', '.join(changes)}; give the one that goes with it"
+        )
+
+
 @partial(jax.jit, static_argnames=("numerics",))
 def acceptance(parameters: Parameters, numerics: Numerics = NUMERICS) -> Float[Array, "bins"]:
     """Mean efficiency of each bin, between 0 and 1, as a constant."""
@@ -176,14 +233,24 @@ def _check_layout(experiment: Experiment) -> None:
     p = experiment.parameters
     checks.one_of("data_kind", experiment.data_kind, DATA_KINDS)
     for name, parameter in experiment.systematics:
-        checks.one_of(f"systematics: parameter of {name!r}", parameter, SYSTEMATICS)
+        checks.one_of(f"systematics: parameter of {name!r}", parameter, (*SYSTEMATICS, SPECTRUM))
     if p.systematic_uncertainty.shape != (len(experiment.systematics),):
         raise InputError(
             f"systematic_uncertainty has shape {p.systematic_uncertainty.shape} for "
             f"{len(experiment.systematics)} systematics; give one relative 1σ for each"
         )
+    checks.one_of("recoil", experiment.recoil, RECOILS)
+    wanted = sum(parameter == SPECTRUM for _, parameter in experiment.systematics)
+    given = 0 if p.source_variations is None else p.source_variations.density.shape[0]
+    if wanted != given:
+        raise InputError(
+            f"source_variations has {given} spectra for {wanted} systematics of the spectrum; give "
+            "one for each"
+        )
     bins = p.bin_edges_keV.shape[-1] - 1
     lengths = {"background": p.background.shape[-1], "acceptance": experiment.acceptance.shape[-1]}
+    if p.matrix is not None:
+        lengths["matrix"] = p.matrix.seen.shape[-1]
     for key in ("counts", "off_counts", "difference"):
         if (value := getattr(experiment, key)) is not None:
             lengths[key] = value.shape[-1]
@@ -239,6 +306,7 @@ def transfer_edges(
     lowest_bin_keV: float,
     highest_bin_keV: float,
     T_max_keV: float = np.inf,
+    in_quadrature: bool = False,
 ) -> tuple[float, ...]:
     """Panel edges for the integral over T of the signal smeared with σ(T).
 
@@ -250,6 +318,7 @@ def transfer_edges(
         resolution_keV: (c0, c1, c2) of σ(T) = c0 + c1 √(T/keV) + c2 (T/keV), keV.
         lowest_bin_keV, highest_bin_keV: the range of reconstructed energy, keV.
         T_max_keV: no transfer above this, the highest neutrino energy, keV.
+        in_quadrature: σ² = c0² + c1² T/keV + (c2 T/keV)² instead.
 
     Returns:
         Increasing edges, keV.
@@ -260,7 +329,8 @@ def transfer_edges(
     c0, c1, c2 = (float(c) for c in resolution_keV)
 
     def sigma(T: float) -> float:
-        value = c0 + c1 * T**0.5 + c2 * T
+        parts = (c0, c1 * T**0.5, c2 * T)
+        value = math.hypot(*parts) if in_quadrature else sum(parts)
         if not value > 0.0:
             raise InputError(
                 f"resolution = {value:g} keV at {T:g} keV is not positive; give coefficients whose "
@@ -285,4 +355,34 @@ def transfer_edges(
                 f"resolution = {sigma(T):g} keV at {T:g} keV would need over {PANELS_MAX} panels "
                 f"up to {highest_bin_keV:g} keV; resolutions are widths σ in keV, so check the unit"
             )
+    return tuple(edges)
+
+
+def matrix_edges(T_keV: np.ndarray, T_max_keV: float) -> tuple[float, ...]:
+    """Panel edges for the integral over T of a response matrix: its rows, cut to factors of 2.
+
+    Args:
+        T_keV: (rows,) energies of the rows, keV.
+        T_max_keV: no transfer above this, keV.
+
+    Returns:
+        Increasing edges from 1 eV, or the first row if that is higher, keV.
+
+    Raises:
+        InputError: if the rows lie above T_max, or are too many.
+    """
+    low, high = max(float(T_keV[0]), LOWEST_T_keV), min(float(T_keV[-1]), T_max_keV)
+    if not low < high:
+        raise InputError(
+            f"rows = {T_keV[0]:g} … {T_keV[-1]:g} keV hold no energy transfer up to "
+            f"{T_max_keV:g} keV; give rows at lower energies or a source of higher energy"
+        )
+    rows = [low, *(float(T) for T in T_keV if low < T < high), high]
+    edges = [low]
+    for row in rows[1:]:
+        while row > PANEL_RATIO * edges[-1]:
+            edges.append(PANEL_RATIO * edges[-1])
+        edges.append(row)
+    if len(edges) > PANELS_MAX:
+        raise InputError(f"rows: {len(edges)} panels; give {PANELS_MAX} rows or fewer")
     return tuple(edges)
