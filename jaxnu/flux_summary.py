@@ -10,7 +10,7 @@ import numpy as np
 from jaxnu import checks, flux
 from jaxnu.errors import InputError
 from jaxnu.experiments import load_experiment
-from jaxnu.experiments.reader import available
+from jaxnu.experiments.reader import available, load_source
 from jaxnu.flux.radioactive import CHROMIUM51_HALF_LIFE_d, TRITIUM_HALF_LIFE_d
 from jaxnu.flux.spectrum import Spectrum
 
@@ -61,8 +61,9 @@ def named_source(name: str, **options: Any) -> Source:
     if suffix == ".toml" or name in available():
         _refuse_options(name, given, {})
         experiment = load_experiment(name)
-        origin = f"source of {experiment.name}: {experiment.title}"
-        return Source(experiment.parameters.source, {}, {}, origin)
+        found = load_source(name)
+        origin = f"{found.description} (source of {experiment.name}: {experiment.title})"
+        return Source(found.spectrum, found.components, found.relative_errors, origin)
     checks.one_of("source", name, [*SOURCES, *available(), "FILE.toml", "FILE.csv"])
     _refuse_options(name, given, SOURCES[name])
     return _built_in(name, {**SOURCES[name], **given})

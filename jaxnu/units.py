@@ -40,6 +40,7 @@ DIMENSIONS = {
     "time": ({"time": 1}, "d", "755 d"),
     "exposure": ({"mass": 1, "time": 1}, "kg d", "1.16 t yr"),
     "length": ({"length": 1}, "m", "13.9 m"),
+    "area": ({"area": 1}, "cm2", "100 cm2"),
     "power": ({"power": 1}, "GW", "3 GW"),
     "activity": ({"activity": 1}, "PBq", "126 PBq"),
     "flux": ({"area": -1, "time": -1}, "1/(cm2 d)", "1e13 / (cm2 s)"),
@@ -65,7 +66,8 @@ def quantity(text: str, dimension: str) -> float:
     Args:
         text: the quantity.
         dimension: "energy" [keV], "mass" [kg], "time" [d], "exposure" [kg d], "length" [m],
-            "power" [GW], "activity" [PBq], "flux" [1/(cm2 d)] or "rate" [1/(kg keV d)].
+            "area" [cm2], "power" [GW], "activity" [PBq], "flux" [1/(cm2 d)] or "rate"
+            [1/(kg keV d)].
 
     Returns:
         The value in the unit in brackets above.
