@@ -1,5 +1,6 @@
 """Integrals over reconstructed energy, bin by bin."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -23,14 +24,18 @@ def bin_nodes(
     offset_keV: Float[Array, "knots"],
     efficiency: Float[Array, "knots"],
     order: int,
+    between_keV: Sequence[float] = (),
 ) -> BinNodes:
     """Gauss–Legendre panels between all bin edges and efficiency knots.
+
+    between_keV: further panel edges, for a density that changes much within a bin.
 
     The integrand is smooth in each panel, and the panels move with the threshold and the edges, so
     that derivatives in these are as accurate as the integrals: with (bins,) values f of a density,
     ∫_bin ε f dE = owner @ sum(kept · f, axis=-1).
     """
-    knots = jnp.clip(threshold_keV + offset_keV, bin_edges_keV[0], bin_edges_keV[-1])
+    inner = jnp.concatenate([threshold_keV + offset_keV, jnp.asarray(between_keV, float)])
+    knots = jnp.clip(inner, bin_edges_keV[0], bin_edges_keV[-1])
     order_of = jnp.argsort(jnp.concatenate([bin_edges_keV, knots]))
     edges = jnp.concatenate([bin_edges_keV, knots])[order_of]
     E, weight = panel_nodes(edges, order)
