@@ -150,8 +150,9 @@ def _with_matrix(
             f"{detector.where('efficiency')} is there beside a response matrix, which holds the "
             "efficiency; leave it out"
         )
-    where, bins = table.where("matrix"), len(bin_edges) - 1
-    T, seen = read_columns(where, table.csv_file("matrix"), scale, bins, 1.0)
+    where, path = table.where("matrix"), table.csv_file("matrix")
+    T, seen = read_columns(where, path, scale, len(bin_edges) - 1, 1.0)
+    where = f"{where}: {path}"
     sums = seen.sum(axis=1)
     if (sums > 1.0 + ROW_SLACK).any():
         at = int(np.argmax(sums > 1.0 + ROW_SLACK))
@@ -179,9 +180,10 @@ def _with_matrix(
 
 def check_matrix_end(detector: Table, matrix: ResponseMatrix, highest_keV: float) -> None:
     """Refuse a matrix whose last row is not zero below the highest deposit of the source."""
+    name = detector.content["resolution"]["matrix"]
     last, end = float(jnp.sum(matrix.seen[-1])), float(matrix.T_keV[-1])
     if last > 0.0 and end < highest_keV:
         raise InputError(
-            f"{detector.where('resolution')}.matrix: the last row, at {end:g} keV, sums to "
+            f"{detector.where('resolution')}.matrix: {name}: the last row, at {end:g} keV, sums to "
             f"{last:g}, and energies go up to {highest_keV:.5g} keV; add rows up to one of zeros"
         )

@@ -1,0 +1,219 @@
+"""Nuisances of a source's spectrum, and CEvNS beside signal and background."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnu
+from jaxnu import flux
+from jaxnu.counts import background_counts, cevns_counts, signal_counts
+from jaxnu.experiments import load_experiment
+from jaxnu.inference.experiment_model import experiment_model
+
+TEXT = """
+title = "invented"
+[source]
+{source}
+[target]
+element = "Ge"
+exposure = "100 kg d"
+recoil = "{recoil}"
+[detector.resolution]
+constant = "80 eV_ee"
+[detector.efficiency]
+threshold = "0.203 keV_ee"
+width = "20 eV_ee"
+plateau = 0.9
+{quenching}
+[data]
+kind = "{kind}"
+{off}
+bin_edges = {{ unit = "keV_ee", values = [0.2, 0.3, 0.5, 1, 2] }}
+[background]
+rate = "10 / (keV kg d)"
+includes_efficiency = false
+{cevns}
+{systematics}
+[statistics]
+background_norm = "floating"
+[reference]
+citation = "invented"
+"""
+REACTOR = 'kind = "reactor"\npower = "3 GW"\ndistance = "20 m"'
+CORES = """kind = "reactor"
+[[source.core]]
+power = "3 GW"
+distance = "20 m"
+off_power = "0 GW"
+[[source.core]]
+power = "3 GW"
+distance = "25 m"
+off_power = "3 GW"
+"""
+K = '[systematics.k]\nparameter = "quenching"\nuncertainty = 0.2\n'
+OFF = 'off_exposure = "50 kg d"'
+
+
+@pytest.fixture
+def make(tmp_path):
+    def load(source=REACTOR, recoil="both", kind="counts", off="", systematics=K):
+        nuclear = recoil != "electron"
+        path = tmp_path / "mine.toml"
+        path.write_text(TEXT.format(
+            source=source, recoil=recoil, kind=kind, off=off, systematics=systematics,
+            quenching='[detector.quenching]\nmodel = "lindhard"\nk = 0.162' if nuclear else "",
+            cevns="includes_cevns = false" if nuclear else "",
+        ), encoding="utf-8")  # fmt: skip
+        return load_experiment(path)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def atom():
+    return jaxnu.response("Ge", "free")
+
+
+def shape(model, sample, nuisance):
+    m = model.model.measurements[0]
+    return np.asarray(m.shift[m.samples.index(sample), m.shape_names.index(nuisance)])
+
+
+def counted(e, atom, source):
+    return np.asarray(jax.jit(signal_counts)(e.replace(source=source, source_variations=None)
+        if e.parameters.source_variations is None else dataclasses.replace(
+            e, parameters=dataclasses.replace(e.parameters, source=source)), atom)) * 1e-22  # fmt: skip
+
+
+def test_the_model_spread_is_the_difference_of_two_models(make, atom):
+    e = make(systematics='[systematics.model]\nparameter = "spectrum"\nother = "vogel-engel"\n'
+             "uncertainty = 0.5")  # fmt: skip
+    model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
+    plain, other = (flux.reactor(3.0, 20.0, spectrum=s) for s in ("huber-mueller", "vogel-engel"))
+    expected = 0.5 * (counted(e, atom, other) - counted(e, atom, plain))
+    ours = shape(model, "signal", "model")
+    print(f"δ signal / signal: {ours / np.asarray(model.signal)}")
+    np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+    assert np.abs(ours / np.asarray(model.signal)).max() < 0.01
+    moved = dataclasses.replace(e, parameters=dataclasses.replace(e.parameters, source=other))
+    weak = 0.5 * np.asarray(jax.jit(cevns_counts)(moved) - jax.jit(cevns_counts)(e))
+    np.testing.assert_allclose(shape(model, "cevns", "model"), weak, rtol=1e-6,
+                               atol=1e-9 * np.abs(weak).max())  # fmt: skip
+
+
+def test_the_fluxes_of_the_sun_are_nuisances(make, atom):
+    e = make('kind = "solar"\nmetallicity = "GS98"\ncomponents = ["pp", "7Be", "pep"]',
+             "electron", systematics='[systematics.sun]\nparameter = "solar-fluxes"')  # fmt: skip
+    assert [name for name, _ in e.systematics] == ["sun pp", "sun pep", "sun 7Be"]
+    np.testing.assert_allclose(e.parameters.systematic_uncertainty, [0.006, 0.010, 0.06])
+    model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
+    for name, sigma in (("pp", 0.006), ("pep", 0.010), ("7Be", 0.06)):
+        alone = flux.solar(metallicity="GS98", components=(name,))
+        expected = sigma * counted(e, atom, alone)
+        np.testing.assert_allclose(shape(model, "signal", f"sun {name}"), expected, rtol=1e-6)
+    total = sum(shape(model, "signal", f"sun {n}") / s
+                for n, s in (("pp", 0.006), ("pep", 0.010), ("7Be", 0.06)))  # fmt: skip
+    np.testing.assert_allclose(total, model.signal, rtol=1e-6)
+    result = jaxnu.sensitivity(e, atom)
+    assert set(result.nuisances) == {"background", "sun pp", "sun pep", "sun 7Be"}
+
+
+def test_other_names_for_the_variations_are_refused(make):
+    with pytest.raises(jaxnu.InputError, match="not the Sun"):
+        make(systematics='[systematics.sun]\nparameter = "solar-fluxes"')
+    sun = 'kind = "solar"\nmetallicity = "GS98"'
+    model = '[systematics.m]\nparameter = "spectrum"\nuncertainty = 1.0\n'
+    with pytest.raises(jaxnu.InputError, match=r"systematics\.m\.parameter"):
+        make(sun, "electron", systematics=model + 'other = "mueller"')
+    for other, words in (
+        ("", r"systematics\.m\.other is missing"),
+        ('other = "huber"', r"systematics\.m\.other = 'huber'"),
+        ('other = "huber-mueller"', "is the nominal spectrum itself"),
+        ('other = "none.csv"', r"none\.csv"),
+    ):
+        with pytest.raises(jaxnu.InputError, match=words) as refusal:
+            make(systematics=model + other)
+        assert "mine.toml" in str(refusal.value) and "\n" not in str(refusal.value)
+    with pytest.raises(jaxnu.InputError, match="source_variations is missing"):
+        make(systematics=model + 'other = "mueller"').replace(source=flux.reactor(3.0, 30.0))
+
+
+def test_expected_data_hold_cevns(make, atom):
+    e = make()
+    model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
+    cevns = np.asarray(jax.jit(cevns_counts)(e))
+    assert cevns[0] > 1.0
+    np.testing.assert_allclose(model.counts, background_counts(e) + cevns, rtol=1e-12)
+    result = jaxnu.sensitivity(e, atom)
+    assert float(result.best_fit_mu2) == pytest.approx(0.0, abs=1e-28)
+    np.testing.assert_allclose(result.background, model.counts, rtol=1e-6)
+
+
+def test_a_difference_with_cevns_by_hand(make, atom):
+    """ON − OFF with one core on in both: (1 − f) s against σ² of all that is expected."""
+    e = make(CORES, kind="difference", off=OFF,
+             systematics='[systematics.s]\nparameter = "exposure"\nuncertainty = 1e-9\n')  # fmt: skip
+    f = 25.0**-2 / (20.0**-2 + 25.0**-2)
+    s, c = np.asarray(jax.jit(signal_counts)(e, atom)), np.asarray(jax.jit(cevns_counts)(e))
+    b, ratio = np.asarray(background_counts(e)), 0.5
+    variance = b + c + (b + f * c) / ratio
+    x = 1.6448536 / np.sqrt((((1 - f) * s) ** 2 / variance).sum())
+    result = jaxnu.sensitivity(e, atom)
+    assert result.limit_mu_B == pytest.approx(x**0.5, rel=1e-6)
+    np.testing.assert_allclose(result.counts, (1 - f) * c, rtol=1e-9)
+
+
+def test_on_and_off_spectra_with_a_core_in_both(make, atom):
+    e = make(CORES, kind="on-off", off=OFF)
+    model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
+    on, off = model.model.measurements
+    f = 25.0**-2 / (20.0**-2 + 25.0**-2)
+    b, c = np.asarray(background_counts(e)), np.asarray(jax.jit(cevns_counts)(e))
+    np.testing.assert_allclose(on.data["counts"], b + c, rtol=1e-9)
+    np.testing.assert_allclose(off.data["counts"], 0.5 * (b + f * c), rtol=1e-9)
+    names = list(on.samples)
+    np.testing.assert_allclose(
+        off.template[names.index("signal")], 0.5 * f * on.template[names.index("signal")],
+        rtol=1e-12,
+    )  # fmt: skip
+    # all of the source off: the two spectra are those of an ON/OFF measurement
+    alone = dataclasses.replace(e, recoil="electron", off_source=False, systematics=(),
+                                parameters=dataclasses.replace(
+        e.parameters, off_fraction=0.0 * e.parameters.off_fraction,
+        systematic_uncertainty=np.zeros(0)))  # fmt: skip
+    split = dataclasses.replace(alone, off_source=True)
+    limits = [jaxnu.sensitivity(one, atom).limit_mu_B for one in (alone, split)]
+    assert limits[0] == pytest.approx(limits[1], rel=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["counts", "difference", "on-off"])
+def test_derivative_in_the_flux(make, atom, kind):
+    """CEvNS and the expected data move with the flux: against two more limits."""
+    e = make(CORES if kind != "counts" else REACTOR, kind=kind, off=OFF if kind != "counts" else "")
+
+    def value(h):
+        source = e.parameters.source.scaled(1.0 + h)
+        return np.log(jaxnu.sensitivity(e.replace(source=source), atom).limit_mu_B)
+
+    h = 1e-3
+    differences = (value(h) - value(-h)) / (2.0 * h)
+    slope = jaxnu.sensitivity(e, atom).derivatives["flux"]
+    print(f"{kind}: d ln limit / d ln flux {slope:.6f}, by differences {differences:.6f}")
+    assert slope == pytest.approx(differences, abs=2e-5)
+    assert abs(slope + 0.5) > 1e-4  # it is not the trivial one of a signal alone
+
+
+def test_derivative_in_the_quenching_of_the_limit(make, atom):
+    e = make(recoil="nuclear")
+
+    @jax.jit
+    def value(s):
+        moved = e.replace(quenching_factor=s)
+        return np.log(1e11) + jax.numpy.log(jaxnu.sensitivity(moved, atom).limit_mu_B)
+
+    slope, h = float(jax.jit(jax.grad(value))(1.0)), 1e-4
+    differences = float(value(1.0 + h) - value(1.0 - h)) / (2.0 * h)
+    print(f"d ln limit / d ln k = {slope:.6f}, by differences {differences:.6f}")
+    assert slope == pytest.approx(differences, rel=1e-5)
