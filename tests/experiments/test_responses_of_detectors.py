@@ -17,9 +17,7 @@ from jaxnu.experiments.experiment import matrix_edges
 
 GAUSSIAN = '[detector.resolution]\nconstant = "30 eV"'
 EFFICIENCY = '[detector.efficiency]\nthreshold = "0.21 keV"\nwidth = "20 eV"\nplateau = 0.9\n'
-COUNTING = (
-    '[detector.resolution]\nnoise = "20 eV"\nfano = 0.11\nenergy_per_quantum = "2.96 eV"'
-)
+COUNTING = '[detector.resolution]\nnoise = "20 eV"\nfano = 0.11\nenergy_per_quantum = "2.96 eV"'
 MATRIX = '[detector.resolution]\nmatrix = "m.csv"'
 DETECTED = ("includes_efficiency = false", "includes_efficiency = true")
 EDGES = np.array([0.2, 0.3, 0.5, 1, 2, 4])

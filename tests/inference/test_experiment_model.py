@@ -82,9 +82,9 @@ def shape(model, sample, nuisance):
 
 
 def counted(e, atom, source):
-    return np.asarray(jax.jit(signal_counts)(e.replace(source=source, source_variations=None)
-        if e.parameters.source_variations is None else dataclasses.replace(
-            e, parameters=dataclasses.replace(e.parameters, source=source)), atom)) * 1e-22  # fmt: skip
+    parameters = dataclasses.replace(e.parameters, source=source)
+    here = dataclasses.replace(e, parameters=parameters)
+    return np.asarray(jax.jit(signal_counts)(here, atom)) * 1e-22
 
 
 def test_the_model_spread_is_the_difference_of_two_models(make, atom):
@@ -153,8 +153,8 @@ def test_expected_data_hold_cevns(make, atom):
 
 def test_a_difference_with_cevns_by_hand(make, atom):
     """ON − OFF with one core on in both: (1 − f) s against σ² of all that is expected."""
-    e = make(CORES, kind="difference", off=OFF,
-             systematics='[systematics.s]\nparameter = "exposure"\nuncertainty = 1e-9\n')  # fmt: skip
+    tiny = '[systematics.s]\nparameter = "exposure"\nuncertainty = 1e-9\n'
+    e = make(CORES, kind="difference", off=OFF, systematics=tiny)
     f = 25.0**-2 / (20.0**-2 + 25.0**-2)
     s, c = np.asarray(jax.jit(signal_counts)(e, atom)), np.asarray(jax.jit(cevns_counts)(e))
     b, ratio = np.asarray(background_counts(e)), 0.5
@@ -188,7 +188,14 @@ def test_on_and_off_spectra_with_a_core_in_both(make, atom):
     assert limits[0] == pytest.approx(limits[1], rel=1e-7)
 
 
-@pytest.mark.parametrize("kind", ["counts", "difference", "on-off"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "counts",
+        pytest.param("difference", marks=pytest.mark.slow),
+        pytest.param("on-off", marks=pytest.mark.slow),
+    ],
+)
 def test_derivative_in_the_flux(make, atom, kind):
     """CEvNS and the expected data move with the flux: against two more limits."""
     e = make(CORES if kind != "counts" else REACTOR, kind=kind, off=OFF if kind != "counts" else "")
