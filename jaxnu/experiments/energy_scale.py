@@ -31,11 +31,13 @@ class EnergyScale:
     convert: nuclear-recoil energy in keV → electron-equivalent, or None where there is no single
         curve.
     one_scale: both are the same (a detector of heat), so that no label is needed.
+    highest_keV: the curve ends at this recoil energy, keV.
     """
 
     recoil: str = "electron"
     convert: Callable[[np.ndarray], np.ndarray] | None = None
     one_scale: bool = False
+    highest_keV: float = np.inf
 
     def point(self, where: str, values_keV: np.ndarray, label: str | None) -> np.ndarray:
         """Energies in keV, electron-equivalent.
@@ -55,7 +57,20 @@ class EnergyScale:
             raise InputError(
                 f"{where} is given in keV_nr, and {why}; give electron-equivalent energies, keV_ee"
             )
-        return self.convert(values_keV)
+        if values_keV.max() > self.highest_keV:
+            raise InputError(
+                f"{where} = {values_keV.max():g} keV_nr is above {self.highest_keV:g} keV_nr, the "
+                "end of the quenching table; add knots to it"
+            )
+        seen = self.convert(values_keV)
+        if (np.diff(seen) <= 0.0).any():
+            at = int(np.argmax(np.diff(seen) <= 0.0))
+            raise InputError(
+                f"{where}: recoils of {values_keV[at]:g} and {values_keV[at + 1]:g} keV_nr are "
+                f"seen as {seen[at]:g} and {seen[at + 1]:g} keV_ee; give energies above the "
+                "quenching's cutoff"
+            )
+        return seen
 
     def width(self, where: str, values_keV: np.ndarray, label: str | None) -> np.ndarray:
         """Widths in keV: they are not converted.

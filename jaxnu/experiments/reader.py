@@ -158,7 +158,8 @@ def _edges(
     for quenching in target.quenching:
         T_max = float(transfer_end(jnp.asarray(E_max), nuclei(quenching.target).mass_keV.min()))
         check_recoils(table, quenching, T_max)
-        recoils.append(_recoil_edges(detector.matrix, quenching, np.array(edges), T_max))
+        with located(f"{table.where('resolution')}.matrix: "):
+            recoils.append(_recoil_edges(detector.matrix, quenching, np.array(edges), T_max))
     if target.quenching and not any(recoils):
         raise InputError(
             f"{table.file}: target.recoil = {target.recoil!r}: no recoil of this source is seen "

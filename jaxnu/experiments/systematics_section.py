@@ -33,6 +33,10 @@ def read_systematics(top: Table, source: SourceInput, recoil: str, matrix: bool)
     table = top.table("systematics", names) if "systematics" in top else None
     for name in names:
         assert table is not None
+        if name == "x":
+            raise InputError(
+                f"{table.where(name)}: x is the name of the signal strength; give another name"
+            )
         if name == "background":
             raise InputError(
                 f"{table.where(name)}: the background's norm has its own nuisance; give "
@@ -57,6 +61,13 @@ def read_systematics(top: Table, source: SourceInput, recoil: str, matrix: bool)
             variations.append(model_variation(one, source))
         pairs.append((name, parameter))
         sigmas.append(one.number("uncertainty", 0.0, 1.0, "a relative 1σ, 5% is written 0.05"))
+    used: set[str] = set()
+    for name, _ in pairs:
+        if name in used:
+            raise InputError(
+                f"{top.where('systematics')}: the nuisance {name!r} is there twice; rename one"
+            )
+        used.add(name)
     return Systematics(tuple(pairs), np.array(sigmas), variations)
 
 

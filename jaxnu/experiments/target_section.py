@@ -150,4 +150,5 @@ def _scale(recoil: str, quenching: tuple[Quenching, ...]) -> EnergyScale:
             positive = np.where(values > 0.0, values, 1.0)
             return np.where(values > 0.0, np.asarray(seen(positive, quenching[0])), 0.0)
 
-    return EnergyScale(recoil, convert, heat)
+    ends = [float(one.knots_keV[-1]) for one in quenching if one.model == "table"]
+    return EnergyScale(recoil, convert, heat, min(ends, default=np.inf))

@@ -225,6 +225,14 @@ MISTAKES = {
     "table that decreases": (
         [(QUENCHING, CURVE.format("keV_nr", "[0, 2, 1]", "[0.2, 0.3, 0.3]"))], "increas",
     ),
+    "energies beyond the table": (
+        [(QUENCHING, CURVE.format("keV_nr", "[0, 3]", "[0.2, 0.3]")),
+         ('"keV_ee"', '"keV_nr"')], "the end of the quenching table",
+    ),
+    "energies below a cutoff": (
+        [(QUENCHING, CURVE.format("keV_nr", "[0, 0.4, 3, 5]", "[0, 0, 0.3, 0.3]")),
+         ('"keV_ee"', '"keV_nr"')], "above the quenching's cutoff",
+    ),
     "table that folds over": (
         [(QUENCHING, CURVE.format("keV_nr", "[0, 1, 1.1, 3]", "[0.2, 0.5, 0.1, 0.3]"))],
         "Q(T) T falls",
