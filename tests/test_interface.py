@@ -234,6 +234,8 @@ LAYERS = (
     {"cross_sections"},
     {"rates", "nuclear_rates", "atom_summary"},
     {"experiments"},
+    {"smearing"},
+    {"nuclear_counts"},
     {"counts", "flux_summary"},
     {"inference"},
     {"plot"},

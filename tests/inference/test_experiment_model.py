@@ -224,3 +224,17 @@ def test_derivative_in_the_quenching_of_the_limit(make, atom):
     differences = float(value(1.0 + h) - value(1.0 - h)) / (2.0 * h)
     print(f"d ln limit / d ln k = {slope:.6f}, by differences {differences:.6f}")
     assert slope == pytest.approx(differences, rel=1e-5)
+
+
+def test_observed_counts_stay_while_the_flux_moves(make, atom):
+    e = make(recoil="nuclear").replace(counts=np.array([4900.0, 2100.0, 4600.0, 9050.0]))
+
+    def value(h):
+        source = e.parameters.source.scaled(1.0 + h)
+        return np.log(jaxnu.limit(e.replace(source=source), atom).limit_mu_B)
+
+    h = 1e-3
+    differences = (value(h) - value(-h)) / (2.0 * h)
+    slope = jaxnu.limit(e, atom).derivatives["flux"]
+    print(f"d ln limit / d ln flux {slope:.6f}, by differences {differences:.6f}")
+    assert slope == pytest.approx(differences, abs=2e-5)
