@@ -15,12 +15,12 @@ from jaxnu.cross_sections.kinematics import transfer_end
 from jaxnu.detector import energy_resolution, mean_efficiency
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
-from jaxnu.nuclear_counts import recoil_counts
+from jaxnu.nuclear_counts import recoil_deposits
 from jaxnu.numerics.quadrature import panel_nodes
 from jaxnu.precision import require_x64
 from jaxnu.rates import map_rates
 from jaxnu.responses.base import Response
-from jaxnu.smearing import efficiency_curve, recorded
+from jaxnu.smearing import Deposits, efficiency_curve, recorded
 
 NUISANCES = ("background",)
 
@@ -39,12 +39,17 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
 
     The magnetic scattering on what the experiment sees: electrons, nuclei, or both.
     """
-    if experiment.recoil == "nuclear":
-        return recoil_counts(experiment, "magnetic")
-    electrons = electron_counts(experiment, response)
-    if experiment.recoil == "electron":
-        return electrons
-    return electrons + recoil_counts(experiment, "magnetic")
+    return recorded(experiment, signal_deposits(experiment, response))
+
+
+def signal_deposits(experiment: Experiment, response: Response) -> tuple[Deposits, ...]:
+    """What the signal leaves in the detector, before resolution, quenching and efficiency."""
+    deposits: tuple[Deposits, ...] = ()
+    if experiment.recoil != "nuclear":
+        deposits += (_electron_deposits(experiment, response),)
+    if experiment.recoil != "electron":
+        deposits += recoil_deposits(experiment, "magnetic")
+    return deposits
 
 
 def electron_counts(experiment: Experiment, response: Response) -> Float[Array, "bins"]:
@@ -54,22 +59,28 @@ def electron_counts(experiment: Experiment, response: Response) -> Float[Array, 
     first, then multiplied by the efficiency ε of the reconstructed energy E'. With a response
     matrix P: exposure · [∫dT R(T) P_b(T) + Σ_n R_n P_b(T_n)].
     """
-    p = experiment.parameters
-    channel = Channel("magnetic", antineutrino=p.source.antineutrino)
-    numerics = experiment.numerics
+    return recorded(experiment, (_electron_deposits(experiment, response),))
+
+
+def _electron_deposits(experiment: Experiment, response: Response) -> Deposits:
+    source, numerics = experiment.parameters.source, experiment.numerics
+    channel = Channel("magnetic", antineutrino=source.antineutrino)
     T, weight = panel_nodes(_transfer_edges(experiment, response), numerics.transfer_order)
     T, weight = T.ravel(), weight.ravel()
-    smooth, lines = map_rates(T, p.source, response, channel, numerics)
+    smooth, lines = map_rates(T, source, response, channel, numerics)
     T = jnp.concatenate([T, response.lines().T_keV])
-    return p.exposure_kg_day * recorded(experiment, T, jnp.concatenate([weight * smooth, lines]))
+    return Deposits(T, jnp.concatenate([weight * smooth, lines]))
 
 
 def cevns_counts(experiment: Experiment) -> Float[Array, "bins"]:
     """Expected counts of coherent weak scattering on nuclei that are neither signal nor in the
     background: zero for electron recoils, or where the background's rate has them."""
-    if not experiment.adds_cevns:
-        return jnp.zeros(experiment.parameters.background.shape)
-    return recoil_counts(experiment, "weak")
+    return recorded(experiment, cevns_deposits(experiment))
+
+
+def cevns_deposits(experiment: Experiment) -> tuple[Deposits, ...]:
+    """What that scattering leaves in the detector."""
+    return recoil_deposits(experiment, "weak") if experiment.adds_cevns else ()
 
 
 def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array, "bins"]:

@@ -2,21 +2,18 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu.cross_sections.kinematics import transfer_end
 from jaxnu.cross_sections.nuclear import nuclei
-from jaxnu.detector import electron_equivalent
 from jaxnu.elements import composition
 from jaxnu.experiments.experiment import Experiment
 from jaxnu.flux.spectrum import Spectrum
 from jaxnu.nuclear_rates import atoms_per_kg_day, map_nuclear_rates
 from jaxnu.numerics.quadrature import panel_nodes
-from jaxnu.smearing import recorded
+from jaxnu.smearing import Deposits, recorded
 
 FORM_FACTOR = "helm"
-BIN_RATIO = 1.5  # of a panel's ends within a bin: recoil spectra fall steeply
 
 
 def recoil_counts(experiment: Experiment, channel: str) -> Float[Array, "bins"]:
@@ -24,21 +21,21 @@ def recoil_counts(experiment: Experiment, channel: str) -> Float[Array, "bins"]:
 
     exposure · Σ_elements ∫dT R(T) P_b(Q(T) T): the recoil T is seen as the electron-equivalent
     energy Q(T) T, and recorded in the bin b with the probability P_b of an electron of that energy.
-
     Recoils seen below 1 eV are left out: with so little energy only noise is recorded.
 
     experiment: with recoil "nuclear" or "both". channel: "magnetic" or "weak" (CEvNS).
     """
+    return recorded(experiment, recoil_deposits(experiment, channel))
+
+
+def recoil_deposits(experiment: Experiment, channel: str) -> tuple[Deposits, ...]:
+    """The recoils of each element, of those that reach the bins."""
     p = experiment.parameters
-    low, high = experiment.transfer_edges_keV[0], experiment.transfer_edges_keV[-1]
-    between = np.geomspace(low, high, 2 + int(np.log(high / low) / np.log(BIN_RATIO)))
-    total = jnp.zeros(p.background.shape)
-    for quenching, edges in zip(p.quenching, experiment.recoil_edges_keV, strict=True):
-        if edges:  # else no recoil of this element reaches the bins
-            T, events = _recoils(experiment, quenching.target, edges, channel)
-            seen = electron_equivalent(T, quenching, p.quenching_factor)
-            total = total + recorded(experiment, seen, events, tuple(between))
-    return p.exposure_kg_day * total
+    return tuple(
+        Deposits(*_recoils(experiment, quenching.target, edges, channel), quenching)
+        for quenching, edges in zip(p.quenching, experiment.recoil_edges_keV, strict=True)
+        if edges
+    )
 
 
 def _recoils(

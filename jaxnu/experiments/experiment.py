@@ -58,8 +58,8 @@ class Parameters:
     off_exposure_kg_day: mass × time without the source, kg d; 0 where there is none.
     systematic_uncertainty: relative 1σ of each of the experiment's systematics; of one of the
         spectrum, in units of its variation.
-    source_variations: δφ of each systematic of the spectrum, in their order, as one Spectrum with
-        a first axis; None without any.
+    source_variations: δφ of each systematic of the spectrum, in their order, as one Spectrum whose
+        density and line_flux have a first axis; None without any.
     off_fraction: flux of the OFF period over that of ON, 0 where the source is off.
     quenching: of each element whose recoils are seen; empty for electrons alone.
     quenching_factor: factor on all of them (Lindhard's k, or a table's values), 1.

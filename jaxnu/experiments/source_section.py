@@ -1,5 +1,6 @@
 """The [source] of an experiment file, and the nuisances that move its spectrum."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -315,18 +316,17 @@ def model_variation(table: Table, source: SourceInput) -> Spectrum:
         return flux.reactor_model_spread(powers, distances, other=other, **options)
 
 
-def component_variations(source: SourceInput) -> dict[str, tuple[Spectrum, float]]:
-    """The components of the Sun, each with the relative 1σ of its flux."""
-    return {
-        name: (source.components[name], sigma) for name, sigma in source.relative_errors.items()
-    }
-
-
 def stack(variations: list[Spectrum]) -> Spectrum | None:
-    """Spectra on the same panels and lines as one, with a first axis; None for no spectra."""
+    """Spectra on the same panels and lines as one: density and line_flux have a first axis. None
+    for no spectra."""
     if not variations:
         return None
     first = variations[0]
-    fields = ("edges_keV", "density", "lines_keV", "line_flux", "survival_keV", "survival")
-    joined = {name: jnp.stack([getattr(v, name) for v in variations]) for name in fields}
-    return Spectrum(**joined, name="variations", antineutrino=first.antineutrino)
+    for other in variations[1:]:
+        first.plus(other)  # refuses other panels or lines
+    return dataclasses.replace(
+        first,
+        density=jnp.stack([v.density for v in variations]),
+        line_flux=jnp.stack([v.line_flux for v in variations]),
+        name="variations",
+    )

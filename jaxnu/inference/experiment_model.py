@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxnu.counts import background_counts, cevns_counts, signal_counts
+from jaxnu.counts import background_counts, cevns_deposits, signal_deposits
 from jaxnu.experiments.experiment import SPECTRUM, SYSTEMATICS, Experiment
-from jaxnu.flux.spectrum import Spectrum
 from jaxnu.inference.model import (
     Measurement,
     Model,
@@ -22,6 +21,7 @@ from jaxnu.inference.model import (
     on_off,
 )
 from jaxnu.responses.base import Response
+from jaxnu.smearing import Deposits, recorded
 
 MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
 BACKGROUND = "background"  # the nuisance of its norm
@@ -120,19 +120,25 @@ def experiment_model(experiment: Experiment, response: Response, data: str) -> E
     # what a difference has of the source: that of ON less that of OFF
     net = jnp.ones(()) if known else 1.0 - p.off_fraction
 
-    def sent(here: Experiment) -> tuple[Array, Array]:
-        return net * signal_counts(here, response) * MU2_UNIT, net * cevns_counts(here)
+    def deposits(here: Experiment) -> Deposited:
+        return signal_deposits(here, response), cevns_deposits(here)
 
-    signal, cevns = sent(experiment)
+    def counts(here: Experiment, left: Deposited) -> tuple[Array, Array]:
+        signal, cevns = (net * recorded(here, part) for part in left)
+        return signal * MU2_UNIT, cevns
+
+    left = deposits(experiment)
+    signal, cevns = counts(experiment, left)
     background = background_counts(experiment, moves)
-    shapes = _shapes(experiment, sent)
-    sigma = dict(zip((n for n, _ in experiment.systematics), p.systematic_uncertainty, strict=True))
+    shapes = _detector_shapes(experiment, lambda here: counts(here, left))
+    varied = _spectrum_shapes(experiment, lambda here: counts(here, deposits(here)))
+    sigma = _sigma(experiment)
     norms = {n: sigma[n] for n, what in experiment.systematics if what in NORMS}
     floating = experiment.background_floating
     width = jnp.ones(()) if floating else p.background_uncertainty
-    parts = [Sample("signal", signal, signal=True, norms=norms, shapes=shapes[0])]
+    parts = [Sample("signal", signal, signal=True, norms=norms, shapes=shapes[0] | varied[0])]
     if experiment.adds_cevns:
-        parts.append(Sample(CEVNS, cevns, norms=norms, shapes=shapes[1]))
+        parts.append(Sample(CEVNS, cevns, norms=norms, shapes=shapes[1] | varied[1]))
     if known:
         parts.append(Sample("background", background, norms={BACKGROUND: width}, shapes=shapes[2]))
     measured, source_variance = _measurements(experiment, parts, cevns, background, data)
@@ -143,48 +149,68 @@ def experiment_model(experiment: Experiment, response: Response, data: str) -> E
     )  # fmt: skip
 
 
-Sent = Callable[[Experiment], tuple[Array, Array]]
+Deposited = tuple[tuple[Deposits, ...], tuple[Deposits, ...]]
+Counts = Callable[[Experiment], tuple[Array, Array]]
 
 
-def _shapes(experiment: Experiment, sent: Sent) -> tuple[dict[str, Array], ...]:
-    """By name what 1σ of each systematic adds to signal, CEvNS and background per bin."""
-    p = experiment.parameters
-    sigma = dict(zip((n for n, _ in experiment.systematics), p.systematic_uncertainty, strict=True))
-    moved = [(n, w) for n, w in experiment.systematics if w not in (*NORMS, SPECTRUM)]
-    varied = [n for n, what in experiment.systematics if what == SPECTRUM]
-    shifts: tuple[dict[str, Array], ...] = ({}, {}, {})
-    if moved:
-        fields = [SYSTEMATICS[what] for _, what in moved]
-        zero = jnp.zeros(len(fields))
+def _sigma(experiment: Experiment) -> dict[str, Array]:
+    """Relative 1σ of each systematic by name."""
+    sigma = experiment.parameters.systematic_uncertainty
+    return dict(zip((name for name, _ in experiment.systematics), sigma, strict=True))
 
-        def templates(logs: Float[Array, "shapes"]) -> tuple[Array, Array, Array]:
-            factors = {name: jnp.ones(()) for name in fields}
-            for k, name in enumerate(fields):
-                factors[name] *= 1.0 + logs[k]
-            new = {name: factor * getattr(p, name) for name, factor in factors.items()}
-            here = dataclasses.replace(experiment, parameters=dataclasses.replace(p, **new))
-            return (*sent(here), background_counts(here, True))
 
-        def along(direction: Array) -> tuple[Array, Array, Array]:
-            return jax.jvp(templates, (zero,), (direction,))[1]
+def _detector_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, Array], ...]:
+    """By name what 1σ of each systematic of the detector adds to signal, CEvNS and background.
 
-        slopes = jax.vmap(along)(jnp.eye(len(fields)))
-        for shift, slope in zip(shifts, slopes, strict=True):
-            shift |= {name: sigma[name] * slope[k] for k, (name, _) in enumerate(moved)}
-        if experiment.background_has_efficiency:
-            shifts[2].clear()
-    if varied:  # the counts are linear in the flux
+    counts: (signal, CEvNS) of an experiment with another detector: what the source leaves in it
+        stays, so that no atom is evaluated again.
+    """
+    p, sigma = experiment.parameters, _sigma(experiment)
+    moved = [(n, what) for n, what in experiment.systematics if what not in (*NORMS, SPECTRUM)]
+    if not moved:
+        return {}, {}, {}
+    fields = [SYSTEMATICS[what] for _, what in moved]
+    zero = jnp.zeros(len(fields))
 
-        def of(variation: Spectrum) -> tuple[Array, Array]:
-            here = dataclasses.replace(
-                experiment, parameters=dataclasses.replace(p, source=variation)
-            )
-            return sent(here)
+    def templates(logs: Float[Array, "shapes"]) -> tuple[Array, Array, Array]:
+        factors = {name: jnp.ones(()) for name in fields}
+        for k, name in enumerate(fields):
+            factors[name] *= 1.0 + logs[k]
+        new = {name: factor * getattr(p, name) for name, factor in factors.items()}
+        here = dataclasses.replace(experiment, parameters=dataclasses.replace(p, **new))
+        return (*counts(here), background_counts(here, True))
 
-        variations = jax.lax.map(of, p.source_variations)
-        for shift, each in zip(shifts[:2], variations, strict=True):
-            shift |= {name: sigma[name] * each[k] for k, name in enumerate(varied)}
-    return shifts
+    def along(direction: Array) -> tuple[Array, Array, Array]:
+        return jax.jvp(templates, (zero,), (direction,))[1]
+
+    slopes = jax.vmap(along)(jnp.eye(len(fields)))
+    signal, cevns, background = (
+        {name: sigma[name] * slope[k] for k, (name, _) in enumerate(moved)} for slope in slopes
+    )
+    return signal, cevns, {} if experiment.background_has_efficiency else background
+
+
+def _spectrum_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, Array], ...]:
+    """By name what 1σ of each systematic of the spectrum adds to signal and CEvNS: the counts of
+    its variation, for they are linear in the flux."""
+    p, sigma = experiment.parameters, _sigma(experiment)
+    names = [name for name, what in experiment.systematics if what == SPECTRUM]
+    variations = p.source_variations
+    if variations is None:
+        return {}, {}
+
+    def of(density: Array, line_flux: Array) -> tuple[Array, Array]:
+        # on common panels: the nodes, and the atom there, are the same for all variations
+        source = dataclasses.replace(variations, density=density, line_flux=line_flux)
+        return counts(
+            dataclasses.replace(experiment, parameters=dataclasses.replace(p, source=source))
+        )
+
+    found = jax.vmap(of)(variations.density, variations.line_flux)
+    signal, cevns = (
+        {name: sigma[name] * each[k] for k, name in enumerate(names)} for each in found
+    )
+    return signal, cevns
 
 
 def _measurements(
