@@ -36,7 +36,7 @@ def wave_norm_scan(
     x = np.linspace(first, last, part.units * part.energies)
     units = Units(
         orbital=np.zeros(part.units, int),
-        r_out=np.full(part.units, knobs.resonance_radius),
+        r_out=np.full((part.units, part.energies), knobs.resonance_radius),
         top=np.full(part.units, part.l_max),
         energy=(np.expm1(x) / HARTREE_eV).reshape(part.units, part.energies),
         slot=np.zeros((part.units, part.energies), int),

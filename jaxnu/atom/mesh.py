@@ -51,6 +51,11 @@ class RadialMesh:
         return self.r / (1.0 + self.stretch * self.r)
 
     @property
+    def weights(self) -> Float[Array, "r"]:
+        """dr of the trapezoid rule, for integrals up to the last node."""
+        return (self.step * self.jacobian).at[-1].multiply(0.5)
+
+    @property
     def curvature(self) -> Float[Array, "r"]:
         """The term (1/4 + a r)/(1 + a r)⁴ that the change of variable adds to y''."""
         ar = self.stretch * self.r

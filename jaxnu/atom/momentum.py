@@ -45,9 +45,10 @@ def bessel_onset(L: int, exponent: float) -> float:
 
 @cache
 def bessel_ranges(part: RatioClass, rho_nodes: tuple[float, ...], knobs: AtomNumerics):
-    """The ranges of l′ of a class, with the first κ and ρ at which they matter.
+    """The ranges of l′ of a class, with the first κ and ρ at which they matter: j_L(κρ), and a
+    wave P_εl′ of the largest k r_out that the mesh carries, are e^−bessel_cut below.
 
-    rho_nodes: the inner scattering mesh in units of r_out.
+    rho_nodes: where the integrals are taken, in units of r_out.
     """
     edges = (part.l_max + 1, *part.l_cuts, 0)
     kappa = kappa_mesh(knobs).r
@@ -55,7 +56,7 @@ def bessel_ranges(part: RatioClass, rho_nodes: tuple[float, ...], knobs: AtomNum
     for high, low in pairwise(edges):
         onset = bessel_onset(low - 3, knobs.bessel_cut) if low > 3 else 0.0
         first_Q = int(np.searchsorted(kappa, onset))
-        first_r = int(np.searchsorted(rho_nodes, onset / knobs.kappa_max))
+        first_r = int(np.searchsorted(rho_nodes, onset / part.phase(knobs.scatter_step)))
         result.append(Range(low, high - 1, first_Q, first_r))
     return tuple(result)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+WAVE_PHASE = 0.22  # largest k dr of Numerov's method: 5e-6 per unit of phase
+
 
 @dataclass(frozen=True)
 class RatioClass:
@@ -13,6 +15,11 @@ class RatioClass:
     energies: int  # of one unit (a subshell with its energies): columns of the matrix products
     units: int  # done together with one pass over j_L: bounds memory to 0.5 GB
     l_cuts: tuple[int, ...]  # where the range of l′ is cut, each part with its own domain of x
+    outer_thinning: int  # every so many nodes serve for integrals beyond thin_outer: κ dr < 2.3
+
+    def phase(self, step: float) -> float:
+        """Largest k r_out that the mesh carries, k dr ≤ 0.22."""
+        return WAVE_PHASE * (1.0 + self.stretch) / step
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,20 @@ class AtomNumerics:
     table_edge: float = 1e-6  # as shell_edge, for r_out of a table's subshells
     table_blocks: int = 9  # outer_blocks: 170 r_out, where WKB holds at any ε: 7e-6 of a wave
     ratio_classes: tuple[RatioClass, ...] = (
-        RatioClass(10.0, 74, 10.5, 64, 12, (24,)),
-        RatioClass(100.0, 190, 20.0, 40, 10, (80,)),
+        RatioClass(10.0, 74, 10.5, 64, 12, (24,), 1),
+        RatioClass(100.0, 190, 20.0, 40, 10, (64,), 2),
     )
+    # Integrals over r: every 4th node up to ρ = 0.01, where κρ < 12; smooth passages (erfc)
+    thin_inner: float = 0.01
+    inner_thinning: int = 4
+    thin_outer: float = 0.1
+    thin_passage: float = 0.12  # in t: the passage's spectrum at 2π/(4h) is e^−22
     # Above the last class, small Q (p_z far above the width) is done by multipoles all the same: it
     # sees the inner part of an orbital, r ~ 1/p_z, and few l′.
     far_phase: float = 220.0  # k r at the end of the window, as the mesh of the last class allows
     far_window: float = 28.0  # P exp(−28 (r/r_end)⁴): half is left at 0.4 r_end
-    far_spread: float = 1.4  # largest ratio of k among energies that share a window
     far_l: int = 60  # highest l′
-    far_start: float = 28.0  # p_z r_end where the blend begins; it ends at twice that,
+    far_start: float = 39.0  # p_z r_end where the blend begins; it ends at twice that,
     far_share: float = 0.15  # and p_z/k where it begins at the least
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02
