@@ -16,12 +16,14 @@ from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
 from jaxnu.atom.matrix_elements import ElectronResponses
 from jaxnu.atom.momentum import kappa_mesh
-from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
+from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.atom.table import AtomTable, LineTable, ShellTable
 from jaxnu.atom.tabulate import (
+    MOMENTA,
     Ridge,
     Rows,
     Units,
+    bessel_arguments,
     bound_waves,
     by_impulse,
     empty_rows,
@@ -35,7 +37,6 @@ from jaxnu.atom.tabulate import (
 from jaxnu.constants import FINE_STRUCTURE, ATOMIC_MOMENTUM_keV, HARTREE_eV
 
 HARTREE_keV = HARTREE_eV * 1e-3
-MOMENTA = (0, 1, 2)  # of the subshells of H to Cs
 Progress = Callable[[int, int, str], None]
 Work = tuple[int, np.ndarray, int, float]  # orbital, energy slots, top l', window
 
@@ -84,18 +85,19 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
             if slots.size:
                 plan.last[orbital] = slots[-1]
                 plan.before[orbital] = np.searchsorted(ratio, 0.5 * ratio[slots[-1]])
-            for here in _batches(slots, part):
-                top = min(part.l_max, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
+            last_l = knobs.orders[part.groups - 1][-1] - 1
+            for here in _batches(slots, knobs):
+                top = min(last_l, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
                 work.append((orbital, here, top, 0.0))
         if number == len(knobs.ratio_classes) - 1:
-            work += _far_work(plan, shells, part, knobs)
-        for i in range(0, len(work), part.units):
-            plan.pieces.append((number, _units(work[i : i + part.units], plan, part, knobs)))
+            work += _far_work(plan, shells, knobs)
+        for i in range(0, len(work), knobs.piece_units):
+            plan.pieces.append((number, _units(work[i : i + knobs.piece_units], plan, knobs)))
         floor = part.ratio
     return plan
 
 
-def _far_work(plan: Plan, shells: int, part: RatioClass, knobs: AtomNumerics) -> list[Work]:
+def _far_work(plan: Plan, shells: int, knobs: AtomNumerics) -> list[Work]:
     """Inner parts of orbitals for the energies beyond the multipoles of the whole: as far out as
     the mesh of the last class carries the wave."""
     work: list[Work] = []
@@ -105,13 +107,14 @@ def _far_work(plan: Plan, shells: int, part: RatioClass, knobs: AtomNumerics) ->
         end = np.minimum(plan.r_out[orbital], knobs.far_phase / k)
         plan.reach[orbital, slots] = end
         plan.far_from[orbital, slots] = np.maximum(knobs.far_start / end, knobs.far_share * k)
-        batches = _batches(slots, part)
+        batches = _batches(slots, knobs)
         work += [(orbital, here, knobs.far_l, knobs.far_window) for here in batches]
     return work
 
 
-def _batches(slots: Int[np.ndarray, "slots"], part: RatioClass) -> list[np.ndarray]:
-    return [slots[i : i + part.energies] for i in range(0, slots.size, part.energies)]
+def _batches(slots: Int[np.ndarray, "slots"], knobs: AtomNumerics) -> list[np.ndarray]:
+    size = knobs.unit_energies
+    return [slots[i : i + size] for i in range(0, slots.size, size)]
 
 
 def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "orbital"]:
@@ -121,23 +124,23 @@ def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "o
     return np.asarray(atom.mesh.r)[P.shape[1] - 1 - np.argmax(large[:, ::-1], axis=1)]
 
 
-def _units(work: list[Work], plan: Plan, part: RatioClass, knobs: AtomNumerics) -> Units:
-    """Work in the fixed shape of a class."""
-    shape = part.units, part.energies
+def _units(work: list[Work], plan: Plan, knobs: AtomNumerics) -> Units:
+    """Work in the fixed shape of a piece."""
+    shape = count, energies = knobs.piece_units, knobs.unit_energies
     units = Units(
-        orbital=np.zeros(part.units, int),
-        top=np.full(part.units, -1),
+        orbital=np.zeros(count, int),
+        top=np.full(count, -1),
         energy=np.ones(shape),
         r_out=np.ones(shape),
         slot=np.full(shape, knobs.energy_slots),
-        window=np.zeros(part.units),
+        window=np.zeros(count),
     )
     for i, (orbital, slots, top, window) in enumerate(work):
         units.orbital[i], units.top[i], units.window[i] = orbital, top, window
         units.r_out[i] = plan.r_out[orbital]
         if slots.size:  # the last one once more for padding
             units.slot[i, : slots.size] = slots
-            every = np.resize(np.append(slots, np.full(part.energies, slots[-1])), part.energies)
+            every = np.append(slots, np.full(energies - slots.size, slots[-1]))
             units.energy[i], units.r_out[i] = plan.energy[every], plan.reach[orbital, every]
     return units
 
@@ -165,24 +168,26 @@ def compute(
     mesh, bound = atom.mesh, atom.bound
     _, J, K = profiles(mesh, bound, plan.r_out, plan.p_z, profile_bessel(knobs), knobs)
     ridge = Ridge(plan.width, plan.p_z, J, K)
-    rows = empty_rows(knobs)
+    rows, x = empty_rows(knobs), bessel_arguments(knobs)
     for done, (number, units) in enumerate(plan.pieces):
         part = knobs.ratio_classes[number]
         if progress:
             progress(done, steps, f"continuum, T/I up to {part.ratio:g}")
-        final, _ = waves(atom.potential, units, part, knobs)
-        _, rows = shell_responses(mesh, bound, final, units, rows, MOMENTA, part, knobs)
-        del final
+        finals, _ = waves(atom.potential, units, part, knobs)
+        for final, orders in zip(finals, knobs.orders, strict=False):
+            if units.top.max() >= orders[0]:
+                _, rows = shell_responses(
+                    mesh, bound, final, units, rows, x, MOMENTA, orders, knobs
+                )
+        del finals, final
 
     if progress:
         progress(steps - 1, steps, "lines")
-    part = knobs.ratio_classes[0]
-    no_slots = np.zeros(0, int)
-    every = [(i, no_slots, knobs.line_n - 1, 0.0) for i in range(len(atom.configuration.n))]
-    units = _units(every, plan, part, knobs)
+    every = [(i, np.zeros(0, int), knobs.line_n - 1, 0.0) for i in range(len(atom.configuration.n))]
+    units = _units(every, plan, knobs)
     final_mesh, states = rydberg_orbitals(atom.potential, knobs.line_n, knobs)
-    final = bound_waves(final_mesh, states, units, part, knobs)
-    lines, _ = shell_responses(mesh, bound, final, units, rows, MOMENTA, part, knobs)
+    final = bound_waves(final_mesh, states, units, knobs)
+    lines, _ = shell_responses(mesh, bound, final, units, rows, x, MOMENTA, knobs.orders[0], knobs)
 
     energy = np.full(knobs.energy_slots, plan.energy[-1])
     energy[: plan.energy.size] = plan.energy

@@ -98,7 +98,7 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
     return share
 
 
-@partial(jax.jit, static_argnames=("momenta", "ranges"))
+@partial(jax.jit, static_argnames=("momenta", "ranges", "first_l"))
 def electron_responses(
     momenta: tuple[int, ...],
     kind: Int[Array, "unit"],
@@ -107,6 +107,7 @@ def electron_responses(
     final: Float[Array, "unit r l final"],
     x: Float[Array, "Q r"],
     ranges: tuple[Range, ...] = (),
+    first_l: int = 0,
 ) -> ElectronResponses:
     """Longitudinal and transverse response of one electron of each subshell to final states.
 
@@ -118,7 +119,7 @@ def electron_responses(
         kind: of each unit (a subshell with its own final states), an index into momenta.
         top: the highest l' that is summed for each unit; −1 for padding, which costs nothing.
         factor: made by `bound_factor`, for each final state or one for all.
-        final: final orbitals, rows l' = 0 … l'_max; waves per unit energy, or bound orbitals
+        final: final orbitals, rows l' = first_l … l'_max; waves per unit energy, or bound orbitals
             (zero in every row but their own).
         x: Q r, the same for all units (each final state may have its own r and Q): so fine that
             x turns by less than 2.7 per node, with the wave's own turn.
@@ -129,23 +130,25 @@ def electron_responses(
 
     Source: expansion of e^{iq·r} in multipoles; angular factors in jaxnu.atom.angular.
     """
-    units, l_max = final.shape[0], final.shape[2] - 1
+    units, l_max = final.shape[0], first_l + final.shape[2] - 1
     zero = jnp.zeros((units, x.shape[0], final.shape[3]))
     total = ElectronResponses(zero, zero)
     shares = [_of_one_order(l, l_max) for l in momenta]
-    for part in ranges or (Range(0, l_max),):
+    for part in ranges or (Range(first_l, l_max),):
         Q, r = slice(part.first_Q, None), slice(part.first_r, None)
 
         def added(total, part=part, Q=Q, r=r):
-            reach = max(momenta) + 1
-            S, R = _of_range(shares, reach, kind, top, factor[:, :, r], final, x[Q, r], part)
+            S, R = _of_range(
+                shares, max(momenta) + 1, kind, top, factor[:, :, r], final[:, r], x[Q, r], part,
+                first_l,
+            )  # fmt: skip
             return ElectronResponses(total.S.at[:, Q].add(S), total.R.at[:, Q].add(R))
 
         total = jax.lax.cond(jnp.any(top >= part.l_low), added, lambda total: total, total)
     return total
 
 
-def _of_range(shares, reach, kind, top, factor, final, x, part):
+def _of_range(shares, reach, kind, top, factor, final, x, part, first_l):
     """The sum over the l′ of a range, downward, with a window of j_L for |L − l′| ≤ reach."""
     units, states = final.shape[0], final.shape[3]
     scan = bessel_scan(x, part.l_high + reach)
@@ -166,7 +169,7 @@ def _of_range(shares, reach, kind, top, factor, final, x, part):
 
         def unit(u, sums):
             S, R = sums
-            start = (u, part.first_r, l_final, 0)
+            start = (u, 0, l_final - first_l, 0)
             rows = jax.lax.dynamic_slice(final, start, (1, x.shape[1], 1, states))[0, :, 0]
             branches = [partial(share, by_shift, l_final) for share in shares]
             s, r = jax.lax.switch(kind[u], branches, rows, factor[u])

@@ -19,11 +19,12 @@ from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, unit_nodes
 from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
 from jaxnu.atom.mesh import RadialMesh
-from jaxnu.atom.momentum import bessel_ranges, kappa_mesh, to_kappa
+from jaxnu.atom.momentum import MomentumMesh, bessel_ranges, kappa_mesh, to_kappa
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import AtomNumerics, RatioClass
 from jaxnu.constants import FINE_STRUCTURE
 
+MOMENTA = (0, 1, 2)  # of the subshells of H to Cs
 LIGHT = 1.0 / FINE_STRUCTURE  # speed of light; p_z of a photon
 
 
@@ -74,11 +75,9 @@ def empty_rows(knobs: AtomNumerics) -> Rows:
     return Rows(zero, zero)
 
 
-def with_class(knobs: AtomNumerics, part: RatioClass) -> AtomNumerics:
-    """The knobs with the scattering mesh of a class."""
-    return replace(
-        knobs, scatter_stretch=part.stretch, outer_blocks=knobs.table_blocks, coulomb_l=-1
-    )
+def wave_knobs(knobs: AtomNumerics) -> AtomNumerics:
+    """The knobs with the scattering mesh of a table, which reaches far enough for WKB."""
+    return replace(knobs, outer_blocks=knobs.table_blocks, coulomb_l=-1)
 
 
 @dataclass(frozen=True)
@@ -91,75 +90,73 @@ class IntegralNodes:
 
 
 @cache
-def integral_nodes(part: RatioClass, knobs: AtomNumerics) -> IntegralNodes:
-    """The trapezoid rule in t = ln ρ + a ρ with fewer nodes where j_L(κρ) turns slowly: each
-    density of nodes takes its share of a smooth partition of one."""
-    count, rho, _, _ = unit_nodes(with_class(knobs, part))
-    rho, i, a = rho[:count], np.arange(count), part.stretch
-    t = np.log(rho) + a * rho
-
-    def beyond(edge: float) -> Float[np.ndarray, "node"]:
-        return 0.5 * erfc((np.log(edge) + a * edge - t) / knobs.thin_passage)
-
-    outside, far = beyond(knobs.thin_inner), beyond(knobs.thin_outer)
-    n, m = knobs.inner_thinning, part.outer_thinning
-    share = (
-        outside - far + n * (1.0 - outside) * (i % n == 0) + m * far * ((count - 1 - i) % m == 0)
-    )
+def integral_nodes(knobs: AtomNumerics) -> IntegralNodes:
+    """The trapezoid rule in t = ln ρ + a ρ on every second node, and on every fourth up to
+    ρ = thin_inner, where j_L(κρ) turns slowly: each has its share of a smooth partition of one."""
+    count, rho, _, _ = unit_nodes(knobs)
+    rho, from_end, a = rho[:count], np.arange(count)[::-1], knobs.scatter_stretch
+    inside = np.log(knobs.thin_inner / rho) + a * (knobs.thin_inner - rho)
+    fourth = 0.5 * erfc(-inside / knobs.thin_passage)
+    share = 2.0 * (1.0 - fourth) * (from_end % 2 == 0) + 4.0 * fourth * (from_end % 4 == 0)
     share[-1] *= 0.5
-    index = np.flatnonzero(np.abs(share) > 1e-15)
-    dt = knobs.scatter_step * share[index]
-    return IntegralNodes(index, rho[index], dt * rho[index] / (1.0 + a * rho[index]))
+    index = np.flatnonzero(share > 1e-15)
+    weight = knobs.scatter_step * share * rho / (1.0 + a * rho)
+    return IntegralNodes(index, rho[index], weight[index])
 
 
 @partial(jax.jit, static_argnames=("part", "knobs"))
 def waves(
     potential: CentralPotential, units: Units, part: RatioClass, knobs: AtomNumerics
-) -> tuple[Float[Array, "unit r l energy"], Float[Array, "l unit energy"]]:
-    """Continuum orbitals of every unit on its own mesh, zero for padding; and their norms
-    ∫_0^r_out P_εl² dr for the lowest l."""
-    class_knobs, nodes = with_class(knobs, part), integral_nodes(part, knobs)
-    low = knobs.resonance_l + 1
+) -> tuple[list[Float[Array, "unit r l energy"]], Float[Array, "l unit energy"]]:
+    """Continuum orbitals of every unit on its own mesh, zero for padding, by groups of orders; and
+    their norms ∫_0^r_out P_εl² dr for the lowest l."""
+    nodes, low = integral_nodes(knobs), knobs.resonance_l + 1
+    groups = knobs.orders[: part.groups]
 
     def at(r_out, energy):
-        mesh = scattering_mesh(r_out, class_knobs)
-        P = continuum_orbitals(potential, mesh, energy[None], part.l_max, class_knobs).P
-        return P[nodes.index, :, 0]
+        mesh = scattering_mesh(r_out, wave_knobs(knobs))
+        l_max = groups[-1][-1] - 1
+        all_of = continuum_orbitals(potential, mesh, energy[None], l_max, wave_knobs(knobs))
+        return all_of.P[nodes.index, :, 0]
 
     def one(u, carry):
         P, norm = carry
         new = jax.vmap(at, out_axes=2)(units.r_out[u], units.energy[u])
+        P = [old.at[u].set(new[:, o[0] : o[-1]]) for old, o in zip(P, groups, strict=True)]
         inside = units.r_out[u] * jnp.einsum("rle,r->le", new[:, :low] ** 2, nodes.weight)
-        return P.at[u].set(new), norm.at[:, u].set(inside)
+        return P, norm.at[:, u].set(inside)
 
-    shape = (nodes.rho.size, part.l_max + 1, part.energies)
-    start = jnp.zeros((part.units, *shape)), jnp.zeros((low, part.units, part.energies))
-    return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, start)
+    unit, energy = units.energy.shape
+    P = [jnp.zeros((unit, nodes.rho.size, o[-1] - o[0], energy)) for o in groups]
+    return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, (P, jnp.zeros((low, unit, energy))))
 
 
-@partial(jax.jit, static_argnames=("part", "knobs"))
+@partial(jax.jit, static_argnames="knobs")
 def bound_waves(
-    mesh: RadialMesh, bound: BoundOrbitals, units: Units, part: RatioClass, knobs: AtomNumerics
+    mesh: RadialMesh, bound: BoundOrbitals, units: Units, knobs: AtomNumerics
 ) -> Float[Array, "unit r l state"]:
-    """Bound final orbitals laid out like waves: each a column, zero in every row but its own l."""
-    row = bound.l[:, None] == jnp.arange(part.l_max + 1)
-    spare = part.energies - bound.l.shape[0]
+    """Bound final orbitals laid out like the first group of waves: each a column, zero in every
+    row but its own l."""
+    row = bound.l[:, None] == jnp.arange(knobs.orders[0][-1])
+    spare = knobs.unit_energies - bound.l.shape[0]
 
     def one(r_out):
-        r = r_out * integral_nodes(part, knobs).rho
+        r = r_out * integral_nodes(knobs).rho
         here = jnp.einsum("sr,sl->rls", mesh.interpolate(bound.P, r), row.astype(float))
         return jnp.pad(here, ((0, 0), (0, 0), (0, spare)))
 
     return jax.vmap(one)(units.r_out[:, 0])
 
 
-@partial(jax.jit, static_argnames=("momenta", "part", "knobs"))
+@partial(jax.jit, static_argnames=("momenta", "orders", "knobs"))
 def shell_responses(
     mesh: RadialMesh, bound: BoundOrbitals, final: Float[Array, "unit r l final"], units: Units,
-    rows: Rows, momenta: tuple[int, ...], part: RatioClass, knobs: AtomNumerics,
+    rows: Rows, x: Float[Array, "kappa r"], momenta: tuple[int, ...], orders: tuple[int, ...],
+    knobs: AtomNumerics,
 ) -> tuple[ElectronResponses, Rows]:  # fmt: skip
-    """S and R of every unit on the κ mesh; and the rows, with these in their slots."""
-    nodes = integral_nodes(part, knobs)
+    """S and R of every unit on the κ mesh, the part of a group of orders; and the rows, with these
+    added in their slots. x: κρ, from `bessel_arguments`."""
+    nodes = integral_nodes(knobs)
 
     def factor(orbital, r_out, window):
         r, dr = r_out * nodes.rho, r_out * nodes.weight
@@ -170,19 +167,23 @@ def shell_responses(
     responses = electron_responses(
         momenta, bound.l[units.orbital], units.top,
         jax.vmap(of_unit)(units.orbital, units.r_out, units.window), final,
-        kappa_mesh(knobs).r[:, None] * nodes.rho,
-        bessel_ranges(part, tuple(nodes.rho.tolist()), knobs),
+        x, bessel_ranges(orders, tuple(nodes.rho.tolist()), knobs), orders[0],
     )  # fmt: skip
     where = units.orbital[:, None], units.slot
     S, R = (jnp.swapaxes(f, 1, 2) for f in (responses.S, responses.R))
-    return responses, Rows(rows.S.at[where].set(S), rows.R.at[where].set(R))
+    return responses, Rows(rows.S.at[where].add(S), rows.R.at[where].add(R))
+
+
+@cache
+def bessel_arguments(knobs: AtomNumerics) -> Float[np.ndarray, "kappa r"]:
+    """κρ: not made in the programs, whose compiler would work out all that follows from it."""
+    return kappa_mesh(knobs).r[:, None] * integral_nodes(knobs).rho
 
 
 @cache
 def profile_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
     """j_l(κρ) for l = 0, 1, 2: the same for every atom."""
-    x = kappa_mesh(knobs).r[:, None] * integral_nodes(knobs.ratio_classes[-1], knobs).rho
-    return np.stack([spherical_jn(l, x) for l in range(3)])
+    return np.stack([spherical_jn(l, bessel_arguments(knobs)) for l in range(3)])
 
 
 @partial(jax.jit, static_argnames="knobs")
@@ -196,7 +197,7 @@ def profiles(
 
     bessel: j_l(κρ) of the lowest l, from `profile_bessel`.
     """
-    nodes = integral_nodes(knobs.ratio_classes[-1], knobs)
+    nodes = integral_nodes(knobs)
     kappa = kappa_mesh(knobs)
 
     def one(l, P, r_out, p_z):
@@ -229,7 +230,7 @@ def ridge_nodes(
     return 0.5 * width[:, None] * np.sinh(u)
 
 
-def _integral_above(mesh: RadialMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
+def _integral_above(mesh: MomentumMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
     running = mesh.running_integral(f)
     return running[-1] - running
 
@@ -289,8 +290,9 @@ def by_impulse(
     Towards the light cone J/Q and B are left out (`near`), A is carried on like Q^−a,
     a = 2 + 0.45 max(0, 1 − Q/sqrt(2T))², as S and R fall like T^−2.4 there. From p_z = far_from
     on, within a factor of two, this passes into what the rows hold above `last`: the multipoles
-    of the inner part of the orbital. `with_integrals` then corrects both integrals of S. Against the closed form of 1s,
-    attached at T/I = 100: 3.3e-5 of the ridge (the bare form: 1e-2), 4.4e-7 in the integrals.
+    of the inner part of the orbital. `with_integrals` then corrects both integrals of S. Against
+    the closed form of 1s, attached at T/I = 100: 3.3e-5 of the ridge (the bare form: 1e-2),
+    4.4e-7 in the integrals.
     """
 
     def near(distance):
@@ -352,8 +354,13 @@ def by_impulse(
         def corrected(energy, row):
             T, form, odd, weight = parts(energy)
             missing = (T_s / T) ** 1.5 * off - weight @ (row - form)
-            a, b = jnp.linalg.solve(weight @ jnp.stack([form, odd], axis=1), missing)
-            return jnp.maximum(row + a * form + b * odd, 0.0)
+            of_form, of_odd = weight @ form, weight @ odd
+
+            def determinant(u, v):
+                return u[0] * v[1] - u[1] * v[0]
+
+            a, b = determinant(missing, of_odd), determinant(of_form, missing)
+            return jnp.maximum(row + (a * form + b * odd) / determinant(of_form, of_odd), 0.0)
 
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
         return jnp.where(above, jax.vmap(corrected)(energy, row), row)
