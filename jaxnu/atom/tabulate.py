@@ -177,7 +177,7 @@ def shell_responses(
 @cache
 def bessel_arguments(knobs: AtomNumerics) -> Float[np.ndarray, "kappa r"]:
     """κρ: not made in the programs, whose compiler would work out all that follows from it."""
-    return kappa_mesh(knobs).r[:, None] * integral_nodes(knobs).rho
+    return np.asarray(kappa_mesh(knobs).r)[:, None] * integral_nodes(knobs).rho
 
 
 @cache
