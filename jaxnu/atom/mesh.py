@@ -62,11 +62,15 @@ class EvenMesh:
         pieces = jnp.convolve(g, jnp.asarray(_running_weights()[::-1]), mode="valid")
         return self.step * jnp.concatenate([jnp.zeros(1), jnp.cumsum(pieces[:-1])])
 
+    def position(self, r: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Index, with its fraction, of r."""
+        return (self.coordinate(r) - self.start) / self.step
+
     def interpolate(
         self, f: Float[Array, "... r"], r: Float[Array, "points"]
     ) -> Float[Array, "... points"]:
         """f at radii inside the mesh by polynomials of degree 7 in t."""
-        position = (self.coordinate(r) - self.start) / self.step
+        position = self.position(r)
         first = jnp.clip(
             jnp.floor(position).astype(int) - STENCIL // 2 + 1, 0, self.r.shape[0] - STENCIL
         )

@@ -67,7 +67,7 @@ class AtomNumerics:
     piece_units: int = 12  # done together with one pass over j_L: bounds memory to 0.5 GB
     # Integrals over r: every second node, κ dr < 2.3; every fourth up to ρ = 0.02; smooth passage
     thin_inner: float = 0.02
-    thin_passage: float = 0.12  # erfc, in t: its spectrum at 2π/4h is e^−22
+    thin_passage: float = 0.12  # erfc, in t: e^−13 of j_L(κρ), κ = 1200, is folded back there
     # Beyond the last class, small Q (p_z far above the width) is done by multipoles all the same:
     # it sees the inner part of an orbital, r ~ 1/p_z, and few l′.
     far_phase: float = 220.0  # k r at the end of the window, as the mesh of the last class allows
