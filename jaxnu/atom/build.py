@@ -11,6 +11,7 @@ from scipy.special import zeta
 
 from jaxnu._version import __version__
 from jaxnu.atom.bound import rydberg_orbitals
+from jaxnu.atom.compile_ahead import compiled_ahead
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
@@ -216,10 +217,12 @@ def build_table(
     Range of validity: nonrelativistic, one electron at a time in a potential without hole.
     """
     if progress:
-        progress(0, 1, "self-consistent field")
-    atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
-    plan = plan_table(atom, knobs)
-    responses = compute(atom, plan, knobs, progress)
+        progress(0, 1, "self-consistent field (programs compiled on the first run)")
+    with compiled_ahead(knobs) as wait:
+        atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
+        wait()
+        plan = plan_table(atom, knobs)
+        responses = compute(atom, plan, knobs, progress)
     closure = series_closure(responses.final_level, knobs)
     return assemble(atom, plan, responses, closure, exchange, knobs)
 

@@ -64,7 +64,7 @@ class AtomNumerics:
     orders: tuple[tuple[int, ...], ...] = ((0, 24, 76), (76, 191))
     wave_phase: float = 0.22  # largest k dr of Numerov's method: 5e-6 per unit of phase
     unit_energies: int = 40  # columns of the matrix products: a subshell with its energies
-    piece_units: int = 12  # done together with one pass over j_L: bounds memory to 0.5 GB
+    piece_units: int = 24  # done together with one pass over j_L: bounds memory to 2.4 GB
     # Integrals over r: every second node, κ dr < 2.3; every fourth up to ρ = 0.02; smooth passage
     thin_inner: float = 0.02
     thin_passage: float = 0.12  # erfc, in t: e^−13 of j_L(κρ), κ = 1200, is folded back there
