@@ -34,18 +34,24 @@ def timed(f: Callable[[], Any]) -> tuple[Any, float, float]:
     return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
+def groups(number: int, units: Any) -> list[tuple[int, ...]]:
+    """The groups of orders that a piece of work needs."""
+    wanted = ATOM_NUMERICS.orders[: ATOM_NUMERICS.ratio_classes[number].groups]
+    return [orders for orders in wanted if units.top.max() >= orders[0]]
+
+
 def operations(atom: Any, plan: build.Plan) -> float:
     """Floating-point operations of the matrix products of a table."""
     total = 0.0
+    rho = tabulate.integral_nodes(ATOM_NUMERICS).rho
     for number, units in plan.pieces:
-        part = ATOM_NUMERICS.ratio_classes[number]
-        rho = tabulate.inner_nodes(part, ATOM_NUMERICS)
-        for each in bessel_ranges(part, tuple(rho.tolist()), ATOM_NUMERICS):
-            nodes = (ATOM_NUMERICS.kappa_nodes - each.first_Q) * (rho.size - each.first_r)
-            for orbital, top in zip(units.orbital, units.top, strict=True):
-                orders = max(0, min(int(top), each.l_high) - each.l_low + 1)
-                l = int(np.asarray(atom.bound.l)[orbital])
-                total += 2.0 * nodes * orders * part.energies * SLOTS_OF[l]
+        for orders in groups(number, units):
+            for each in bessel_ranges(orders, tuple(rho.tolist())):
+                nodes = (ATOM_NUMERICS.kappa_nodes - each.first_Q) * (rho.size - each.first_r)
+                for orbital, top in zip(units.orbital, units.top, strict=True):
+                    count = max(0, min(int(top), each.l_high) - each.l_low + 1)
+                    slots = SLOTS_OF[int(np.asarray(atom.bound.l)[orbital])]
+                    total += 2.0 * nodes * count * ATOM_NUMERICS.unit_energies * slots
     return total
 
 
@@ -62,22 +68,17 @@ def by_step(element: str) -> dict[str, tuple[float, float]]:
 
     atom = step("self-consistent field", lambda: self_consistent_field(element))
     plan = step("energies, radii, widths", lambda: build.plan_table(atom))
-    bessel = tabulate.profile_bessel(knobs)
-    _, J, K = step(
-        "Compton profiles",
-        lambda: tabulate.profiles(atom.mesh, atom.bound, plan.r_out, plan.p_z, bessel, knobs),
-    )
-    ridge = tabulate.Ridge(plan.width, plan.p_z, J, K)
-    rows = tabulate.empty_rows(knobs)
+    rows, x = tabulate.empty_rows(knobs), tabulate.bessel_arguments(knobs)
     for number, units in plan.pieces:
         part = knobs.ratio_classes[number]
-        final, _ = step("waves", lambda: tabulate.waves(atom.potential, units, part, knobs))  # noqa: B023
-        _, rows = step(
-            "S and R",
-            lambda: tabulate.shell_responses(
-                atom.mesh, atom.bound, final, units, ridge, rows, build.MOMENTA, part, knobs  # noqa: B023
-            ),
-        )  # fmt: skip
+        finals, _ = step("waves", lambda: tabulate.waves(atom.potential, units, part, knobs))  # noqa: B023
+        for final, orders in zip(finals, groups(number, units), strict=False):
+            _, rows = step(
+                "S and R",
+                lambda: tabulate.shell_responses(
+                    atom.mesh, atom.bound, final, units, rows, x, tabulate.MOMENTA, orders, knobs  # noqa: B023
+                ),
+            )  # fmt: skip
     return {name: (wall, cpu) for name, (wall, cpu) in steps.items()}
 
 

@@ -22,7 +22,7 @@ from scipy.special import spherical_jn
 
 from jaxnu.atom.continuum import shell_edge
 from jaxnu.atom.field import AtomicField, self_consistent_field
-from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
+from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
 from jaxnu.atom.subshells import (
     effective_electrons,
     ionisation_responses,
@@ -102,6 +102,11 @@ def momentum_integrals(
     return jax.lax.map(one, T_keV) / shell.electrons[0]
 
 
+def last_order(part: RatioClass) -> int:
+    """The highest l′ of a class."""
+    return ATOM_NUMERICS.orders[part.groups - 1][-1] - 1
+
+
 def reference_knobs(
     atom: AtomicField, label: str, ratio: float, finer: bool = True
 ) -> tuple[AtomNumerics, int]:
@@ -109,7 +114,7 @@ def reference_knobs(
     index = subshell_index(atom, label)
     I = -float(atom.bound.energy[index])
     knobs = replace(ATOM_NUMERICS, kappa_nodes=768, kappa_min=0.02)
-    l_max = next((c.l_max for c in knobs.ratio_classes if ratio <= c.ratio), 0)
+    l_max = next((last_order(c) for c in knobs.ratio_classes if ratio <= c.ratio), 0)
     l_max = l_max or math.ceil(17.0 * math.sqrt(ratio) + 20.0)
     if ratio > SWITCH:
         knobs = replace(knobs, coulomb_l=-1)
@@ -221,7 +226,7 @@ def off_node_points(
         T = energy + I
         low, high, ridge = visible_range(symbol, shell.label, T, share)
         p_z = 0.5 * shell.width_keV * np.sinh(random.uniform(low, high, points))
-        l_max = next(c.l_max for c in ATOM_NUMERICS.ratio_classes if c.ratio >= T / I)
+        l_max = next(last_order(c) for c in ATOM_NUMERICS.ratio_classes if c.ratio >= T / I)
         values, S, R = compared(symbol, shell.label, energy, momentum_transfer(p_z, T), l_max)
         for value, dS, dR in zip(values, S, R, strict=True):
             if value > share * ridge:

@@ -11,20 +11,24 @@ from scipy.special import zeta
 
 from jaxnu._version import __version__
 from jaxnu.atom.bound import rydberg_orbitals
+from jaxnu.atom.compile_ahead import compiled_ahead
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.energy_nodes import energy_nodes
 from jaxnu.atom.field import AtomicField, self_consistent_field
 from jaxnu.atom.matrix_elements import ElectronResponses
 from jaxnu.atom.momentum import kappa_mesh
-from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
+from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.atom.table import AtomTable, LineTable, ShellTable
 from jaxnu.atom.tabulate import (
+    MOMENTA,
     Ridge,
     Rows,
     Units,
+    bessel_arguments,
     bound_waves,
     by_impulse,
     empty_rows,
+    onto_ridge,
     profile_bessel,
     profiles,
     ridge_nodes,
@@ -34,8 +38,8 @@ from jaxnu.atom.tabulate import (
 from jaxnu.constants import FINE_STRUCTURE, ATOMIC_MOMENTUM_keV, HARTREE_eV
 
 HARTREE_keV = HARTREE_eV * 1e-3
-MOMENTA = (0, 1, 2)  # of the subshells of H to Cs
 Progress = Callable[[int, int, str], None]
+Work = tuple[int, np.ndarray, int, float]  # orbital, energy slots, top l', window
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,13 @@ class Plan:
 
     energy: Float[np.ndarray, "energy"]
     r_out: Float[np.ndarray, "orbital"]
+    reach: Float[np.ndarray, "orbital slot"]  # where integrals over r end: r_out, or before it
     width: Float[np.ndarray, "orbital"]  # 1/(2J(0)) of each orbital
     p_z: Float[np.ndarray, "orbital momentum"]
     before: Int[np.ndarray, "orbital"]  # the slot of half the T of
     last: Int[np.ndarray, "orbital"]  # the highest energy done by multipoles
+    far_from: Float[np.ndarray, "orbital slot"]  # the p_z where, beyond `last`, inner parts count
     pieces: list[tuple[int, Units]]  # (class, units)
-    far: list[Units]  # beyond `last`: the inner parts of orbitals
-    far_from: Float[np.ndarray, "orbital slot"]  # the p_z where they begin to count
 
 
 def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
@@ -61,55 +65,57 @@ def plan_table(atom: AtomicField, knobs: AtomNumerics = ATOM_NUMERICS) -> Plan:
     anywhere = np.zeros((SLOTS, knobs.momentum_nodes))
     J0, _, _ = profiles(atom.mesh, atom.bound, r_out, anywhere, profile_bessel(knobs), knobs)
     width = 0.5 / np.asarray(J0)
-    p_z = ridge_nodes(width, r_out, knobs)
-    far_from = np.full((SLOTS, knobs.energy_slots), np.inf)
-    before, last = np.zeros((2, SLOTS), int)
-    plan = Plan(energy_nodes(atom, knobs), r_out, width, p_z, before, last, [], [], far_from)
+    energy = energy_nodes(atom, knobs)
+    plan = Plan(
+        energy=energy,
+        r_out=r_out,
+        reach=np.repeat(r_out[:, None], knobs.energy_slots, axis=1),
+        width=width,
+        p_z=ridge_nodes(width, r_out, knobs),
+        before=np.zeros(SLOTS, int),
+        last=np.zeros(SLOTS, int),
+        far_from=np.full((SLOTS, knobs.energy_slots), np.inf),
+        pieces=[],
+    )
     floor = 0.0
     for number, part in enumerate(knobs.ratio_classes):
         work = []
         for orbital in range(shells):
-            ratio = 1.0 + plan.energy / binding[orbital]
+            ratio = 1.0 + energy / binding[orbital]
             slots = np.flatnonzero((ratio > floor) & (ratio <= part.ratio))
             if slots.size:
                 plan.last[orbital] = slots[-1]
                 plan.before[orbital] = np.searchsorted(ratio, 0.5 * ratio[slots[-1]])
-            for i in range(0, slots.size, part.energies):
-                here = slots[i : i + part.energies]
-                top = min(part.l_max, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
-                work.append((orbital, here, top))
-        for i in range(0, len(work), part.units):
-            plan.pieces.append((number, _units(work[i : i + part.units], plan, part, knobs)))
+            last_l = knobs.orders[part.groups - 1][-1] - 1
+            for here in _batches(slots, knobs):
+                top = min(last_l, math.ceil(17.0 * math.sqrt(ratio[here[-1]]) + 20.0))
+                work.append((orbital, here, top, 0.0))
+        if number == len(knobs.ratio_classes) - 1:
+            work += _far_work(plan, shells, knobs)
+        for i in range(0, len(work), knobs.piece_units):
+            plan.pieces.append((number, _units(work[i : i + knobs.piece_units], plan, knobs)))
         floor = part.ratio
-    _plan_far(plan, shells, knobs)
     return plan
 
 
-def _plan_far(plan: Plan, shells: int, knobs: AtomNumerics) -> None:
+def _far_work(plan: Plan, shells: int, knobs: AtomNumerics) -> list[Work]:
     """Inner parts of orbitals for the energies beyond the multipoles of the whole: as far out as
     the mesh of the last class carries the wave."""
-    part, work, ends = knobs.ratio_classes[-1], [], []
+    work: list[Work] = []
     for orbital in range(shells):
-        beyond = np.arange(plan.last[orbital] + 1, plan.energy.size)
-        if not beyond.size:
-            continue
-        k = np.sqrt(2.0 * plan.energy[beyond])
-        cuts = math.ceil(np.log(k[-1] / k[0]) / np.log(knobs.far_spread)) or 1
-        edges = np.searchsorted(k, k[0] * (k[-1] / k[0]) ** (np.arange(1, cuts) / cuts))
-        for here in np.split(beyond, edges):
-            k = np.sqrt(2.0 * plan.energy[here])
-            end = min(plan.r_out[orbital], knobs.far_phase / k[-1])
-            least = np.minimum(plan.r_out[orbital], knobs.far_phase / (knobs.far_spread * k))
-            # by the least end that a window may have at k, so that it moves evenly with k
-            plan.far_from[orbital, here] = np.maximum(knobs.far_start / least, knobs.far_share * k)
-            work.append((orbital, here, knobs.far_l))
-            ends.append(end)
-    for i in range(0, len(work), part.units):
-        units = _units(work[i : i + part.units], plan, part, knobs)
-        here = np.array(ends[i : i + part.units])
-        units.r_out[: here.size] = here
-        units.window[: here.size] = knobs.far_window
-        plan.far.append(units)
+        slots = np.arange(plan.last[orbital] + 1, plan.energy.size)
+        k = np.sqrt(2.0 * plan.energy[slots])
+        end = np.minimum(plan.r_out[orbital], knobs.far_phase / k)
+        plan.reach[orbital, slots] = end
+        plan.far_from[orbital, slots] = np.maximum(knobs.far_start / end, knobs.far_share * k)
+        batches = _batches(slots, knobs)
+        work += [(orbital, here, knobs.far_l, knobs.far_window) for here in batches]
+    return work
+
+
+def _batches(slots: Int[np.ndarray, "slots"], knobs: AtomNumerics) -> list[np.ndarray]:
+    size = knobs.unit_energies
+    return [slots[i : i + size] for i in range(0, slots.size, size)]
 
 
 def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "orbital"]:
@@ -119,16 +125,25 @@ def _outer_radii(atom: AtomicField, knobs: AtomNumerics) -> Float[np.ndarray, "o
     return np.asarray(atom.mesh.r)[P.shape[1] - 1 - np.argmax(large[:, ::-1], axis=1)]
 
 
-def _units(work, plan: Plan, part: RatioClass, knobs: AtomNumerics) -> Units:
-    """Work (orbital, energy slots, top l') in the fixed shape of a class."""
-    orbital, top = np.zeros(part.units, int), np.full(part.units, -1)
-    energy = np.ones((part.units, part.energies))
-    slot = np.full((part.units, part.energies), knobs.energy_slots)
-    for i, (which, slots, highest) in enumerate(work):
-        orbital[i], top[i] = which, highest
-        energy[i, : slots.size], slot[i, : slots.size] = plan.energy[slots], slots
-        energy[i, slots.size :] = plan.energy[-1] if slots.size == 0 else plan.energy[slots[-1]]
-    return Units(orbital, plan.r_out[orbital], top, energy, slot, np.zeros(part.units))
+def _units(work: list[Work], plan: Plan, knobs: AtomNumerics) -> Units:
+    """Work in the fixed shape of a piece."""
+    shape = count, energies = knobs.piece_units, knobs.unit_energies
+    units = Units(
+        orbital=np.zeros(count, int),
+        top=np.full(count, -1),
+        energy=np.ones(shape),
+        r_out=np.ones(shape),
+        slot=np.full(shape, knobs.energy_slots),
+        window=np.zeros(count),
+    )
+    for i, (orbital, slots, top, window) in enumerate(work):
+        units.orbital[i], units.top[i], units.window[i] = orbital, top, window
+        units.r_out[i] = plan.r_out[orbital]
+        if slots.size:  # the last one once more for padding
+            units.slot[i, : slots.size] = slots
+            every = np.append(slots, np.full(energies - slots.size, slots[-1]))
+            units.energy[i], units.r_out[i] = plan.energy[every], plan.reach[orbital, every]
+    return units
 
 
 @jax.tree_util.register_dataclass
@@ -150,37 +165,35 @@ def compute(
 
     Differentiable in the field in forward mode; the plan stays fixed.
     """
-    steps = len(plan.pieces) + len(plan.far) + 1
+    steps = len(plan.pieces) + 1
     mesh, bound = atom.mesh, atom.bound
     _, J, K = profiles(mesh, bound, plan.r_out, plan.p_z, profile_bessel(knobs), knobs)
     ridge = Ridge(plan.width, plan.p_z, J, K)
-    rows = empty_rows(knobs)
+    rows, x = empty_rows(knobs), bessel_arguments(knobs)
     for done, (number, units) in enumerate(plan.pieces):
         part = knobs.ratio_classes[number]
         if progress:
             progress(done, steps, f"continuum, T/I up to {part.ratio:g}")
-        final, _ = waves(atom.potential, units, part, knobs)
-        _, rows = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
-        del final
-    slots = np.full(knobs.energy_slots, plan.energy[-1])
-    slots[: plan.energy.size] = plan.energy
-    far, part = empty_rows(knobs), knobs.ratio_classes[-1]
-    for done, units in enumerate(plan.far, len(plan.pieces)):
-        if progress:
-            progress(done, steps, "continuum, small Q above")
-        final, _ = waves(atom.potential, units, part, knobs)
-        _, far = shell_responses(mesh, bound, final, units, ridge, far, MOMENTA, part, knobs)
-        del final
-    rows = by_impulse(rows, far, plan.far_from, slots, plan.before, plan.last, bound, ridge, knobs)
+        finals, _ = waves(atom.potential, units, part, knobs)
+        for final, orders in zip(finals, knobs.orders, strict=False):
+            if units.top.max() >= orders[0]:
+                _, rows = shell_responses(
+                    mesh, bound, final, units, rows, x, MOMENTA, orders, knobs
+                )
+        del finals, final
 
     if progress:
         progress(steps - 1, steps, "lines")
-    part = knobs.ratio_classes[0]
-    every = [(i, np.zeros(0, int), knobs.line_n - 1) for i in range(len(atom.configuration.n))]
-    units = _units(every, plan, part, knobs)
+    every = [(i, np.zeros(0, int), knobs.line_n - 1, 0.0) for i in range(len(atom.configuration.n))]
+    units = _units(every, plan, knobs)
     final_mesh, states = rydberg_orbitals(atom.potential, knobs.line_n, knobs)
-    final = bound_waves(final_mesh, states, units, part, knobs)
-    lines, _ = shell_responses(mesh, bound, final, units, ridge, rows, MOMENTA, part, knobs)
+    final = bound_waves(final_mesh, states, units, knobs)
+    lines, _ = shell_responses(mesh, bound, final, units, rows, x, MOMENTA, knobs.orders[0], knobs)
+
+    energy = np.full(knobs.energy_slots, plan.energy[-1])
+    energy[: plan.energy.size] = plan.energy
+    rows = onto_ridge(rows, plan.reach, energy, bound, ridge, knobs)
+    rows = by_impulse(rows, plan.far_from, energy, plan.before, plan.last, bound, ridge, knobs)
     if progress:
         progress(steps, steps, "done")
     return Responses(bound.energy, rows, states.energy, lines)
@@ -204,10 +217,12 @@ def build_table(
     Range of validity: nonrelativistic, one electron at a time in a potential without hole.
     """
     if progress:
-        progress(0, 1, "self-consistent field")
-    atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
-    plan = plan_table(atom, knobs)
-    responses = compute(atom, plan, knobs, progress)
+        progress(0, 1, "self-consistent field (programs compiled on the first run)")
+    with compiled_ahead(knobs) as wait:
+        atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
+        wait()
+        plan = plan_table(atom, knobs)
+        responses = compute(atom, plan, knobs, progress)
     closure = series_closure(responses.final_level, knobs)
     return assemble(atom, plan, responses, closure, exchange, knobs)
 

@@ -75,7 +75,7 @@ def scattering_mesh(r_out: Float[Array, ""], knobs: AtomNumerics = ATOM_NUMERICS
     r = r_out * rho
     stretch = knobs.scatter_stretch / r_out
     start = jnp.log(r[0]) + stretch * r[0]
-    inner_mesh = RadialMesh(start, jnp.asarray(knobs.scatter_step), stretch, r[:inner])
+    inner_mesh = RadialMesh(start, jnp.asarray(knobs.scatter_step), r[:inner], stretch)
     return ScatteringMesh(inner_mesh, r, jnp.asarray(step), jnp.asarray(behind))
 
 

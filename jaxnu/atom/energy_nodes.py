@@ -1,5 +1,7 @@
 """Energies ε of a table: even in x = ln(1 + ε/eV), denser on the shape resonances of the field."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -33,14 +35,15 @@ def wave_norm_scan(
     """x = ln(1 + ε/eV), evenly spaced, and ∫_0^2 P_εl² dr of the lowest l there."""
     part = knobs.ratio_classes[0]
     first, last = np.log1p([knobs.energy_first_eV, knobs.resonance_last_eV])
-    x = np.linspace(first, last, part.units * part.energies)
+    shape = knobs.piece_units, knobs.unit_energies
+    x = np.linspace(first, last, math.prod(shape))
     units = Units(
-        orbital=np.zeros(part.units, int),
-        r_out=np.full(part.units, knobs.resonance_radius),
-        top=np.full(part.units, part.l_max),
-        energy=(np.expm1(x) / HARTREE_eV).reshape(part.units, part.energies),
-        slot=np.zeros((part.units, part.energies), int),
-        window=np.zeros(part.units),
+        orbital=np.zeros(shape[0], int),
+        top=np.full(shape[0], knobs.resonance_l),
+        energy=(np.expm1(x) / HARTREE_eV).reshape(shape),
+        r_out=np.full(shape, knobs.resonance_radius),
+        slot=np.zeros(shape, int),
+        window=np.zeros(shape[0]),
     )
     _, norm = waves(atom.potential, units, part, knobs)
     return x, np.asarray(norm).reshape(norm.shape[0], -1)

@@ -42,17 +42,19 @@ class Range(NamedTuple):
 
 
 def bound_factor(
-    l: int | Int[Array, ""], field_mesh: RadialMesh, P: Float[Array, "field_r"], mesh: RadialMesh
+    l: int | Int[Array, ""],
+    field_mesh: RadialMesh,
+    P: Float[Array, "field_r"],
+    r: Float[Array, "r"],
+    dr: Float[Array, "r"],
 ) -> Float[Array, "3 r"]:
     """What an initial orbital brings to the radial integrals: P, g_{l−1}, g_{l+1}, times dr.
 
-    l: angular momentum. field_mesh, P: where the orbital is known. mesh: the inner part
-    of a scattering mesh; its last node carries half a weight.
+    l: angular momentum. field_mesh, P: where the orbital is known. r, dr: nodes and weights of
+    the integrals over r.
     """
-    both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), mesh.r)
-    weight = mesh.step * mesh.jacobian
-    weight = weight.at[-1].multiply(0.5)
-    return jnp.concatenate([both[:1], gradient_parts(l, mesh.r, both[0], both[1])]) * weight
+    both = field_mesh.interpolate(jnp.stack([P, field_mesh.slope(P)]), r)
+    return jnp.concatenate([both[:1], gradient_parts(l, r, both[0], both[1])]) * dr
 
 
 def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
@@ -71,21 +73,21 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
         bessel: dict[int, Float[Array, "Q r"]],
         l_final: Int[Array, ""],
         rows: Float[Array, "r final"],
-        factor: Float[Array, "3 r"],
+        factor: Float[Array, "3 r #final"],
     ) -> tuple[Float[Array, "Q final"], Float[Array, "Q final"]]:
         S = jnp.zeros((bessel[0].shape[0], rows.shape[1]))
         v: dict[int, Array] = {}
         for shift, j in bessel.items():
             for i in range(l + 1):
                 if 2 * i - l == shift:
-                    weighted = rows * factor[0][:, None]
+                    weighted = rows * factor[0]
                     # for L = 0 j_0 − 1: the overlap of two orbitals of one field is zero, and
                     # its numerical residue would swamp S at small Q
                     overlap = jnp.where(l_final + shift == 0, jnp.sum(weighted, axis=0), 0.0)
                     S = S + weights[l_final, i] * (j @ weighted - overlap) ** 2
             here = [a for a in slots if shifts[a] == shift]
             if here:
-                columns = [rows * factor[gradient[a]][:, None] for a in here]
+                columns = [rows * factor[gradient[a]] for a in here]
                 products = jnp.split(j @ jnp.concatenate(columns, 1), len(here), 1)
                 v |= dict(zip(here, products, strict=True))
         form = matrices[l_final]
@@ -96,15 +98,16 @@ def _of_one_order(l: int, l_max: int) -> Callable[..., tuple[Array, Array]]:
     return share
 
 
-@partial(jax.jit, static_argnames=("momenta", "ranges"))
+@partial(jax.jit, static_argnames=("momenta", "ranges", "first_l"))
 def electron_responses(
     momenta: tuple[int, ...],
     kind: Int[Array, "unit"],
     top: Int[Array, "unit"],
-    factor: Float[Array, "unit 3 r"],
+    factor: Float[Array, "unit 3 r #final"],
     final: Float[Array, "unit r l final"],
     x: Float[Array, "Q r"],
     ranges: tuple[Range, ...] = (),
+    first_l: int = 0,
 ) -> ElectronResponses:
     """Longitudinal and transverse response of one electron of each subshell to final states.
 
@@ -115,11 +118,11 @@ def electron_responses(
         momenta: the angular momenta that occur among the subshells (static).
         kind: of each unit (a subshell with its own final states), an index into momenta.
         top: the highest l' that is summed for each unit; −1 for padding, which costs nothing.
-        factor: made by `bound_factor`.
-        final: final orbitals, rows l' = 0 … l'_max; waves per unit energy, or bound orbitals
+        factor: made by `bound_factor`, for each final state or one for all.
+        final: final orbitals, rows l' = first_l … l'_max; waves per unit energy, or bound orbitals
             (zero in every row but their own).
-        x: Q r, the same for all units (each may have its own r and Q): so fine that x turns by
-            less than 2.2 per node, with the wave's own turn.
+        x: Q r, the same for all units (each final state may have its own r and Q): so fine that
+            x turns by less than 2.7 per node, with the wave's own turn.
         ranges: parts of the domain to which each l' is confined (static); all of it by default.
 
     Returns: ElectronResponses, first axis the unit. The sum ends at l'_max: converged when the
@@ -127,18 +130,25 @@ def electron_responses(
 
     Source: expansion of e^{iq·r} in multipoles; angular factors in jaxnu.atom.angular.
     """
-    units, l_max = final.shape[0], final.shape[2] - 1
+    units, l_max = final.shape[0], first_l + final.shape[2] - 1
     zero = jnp.zeros((units, x.shape[0], final.shape[3]))
     total = ElectronResponses(zero, zero)
     shares = [_of_one_order(l, l_max) for l in momenta]
-    for part in ranges or (Range(0, l_max),):
+    for part in ranges or (Range(first_l, l_max),):
         Q, r = slice(part.first_Q, None), slice(part.first_r, None)
-        S, R = _of_range(shares, max(momenta) + 1, kind, top, factor[:, :, r], final, x[Q, r], part)
-        total = ElectronResponses(total.S.at[:, Q].add(S), total.R.at[:, Q].add(R))
+
+        def added(total, part=part, Q=Q, r=r):
+            S, R = _of_range(
+                shares, max(momenta) + 1, kind, top, factor[:, :, r], final[:, r], x[Q, r], part,
+                first_l,
+            )  # fmt: skip
+            return ElectronResponses(total.S.at[:, Q].add(S), total.R.at[:, Q].add(R))
+
+        total = jax.lax.cond(jnp.any(top >= part.l_low), added, lambda total: total, total)
     return total
 
 
-def _of_range(shares, reach, kind, top, factor, final, x, part):
+def _of_range(shares, reach, kind, top, factor, final, x, part, first_l):
     """The sum over the l′ of a range, downward, with a window of j_L for |L − l′| ≤ reach."""
     units, states = final.shape[0], final.shape[3]
     scan = bessel_scan(x, part.l_high + reach)
@@ -159,7 +169,7 @@ def _of_range(shares, reach, kind, top, factor, final, x, part):
 
         def unit(u, sums):
             S, R = sums
-            start = (u, part.first_r, l_final, 0)
+            start = (u, 0, l_final - first_l, 0)
             rows = jax.lax.dynamic_slice(final, start, (1, x.shape[1], 1, states))[0, :, 0]
             branches = [partial(share, by_shift, l_final) for share in shares]
             s, r = jax.lax.switch(kind[u], branches, rows, factor[u])

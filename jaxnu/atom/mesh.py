@@ -29,36 +29,28 @@ def _slope_weights() -> np.ndarray:
     return np.linalg.solve(x[None, :] ** powers[:, None], (powers == 1).astype(float))
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class RadialMesh:
-    """Nodes r_i with t_i = ln r_i + a r_i = start + i·step; lengths in Bohr radii.
-
-    With P(r) = sqrt(dr/dt) y(t) the radial equation P'' = [l(l+1)/r² + 2(V − E)] P becomes
-    y'' = [(dr/dt)² (l(l+1)/r² + 2(V − E)) + (1/4 + a r)/(1 + a r)⁴] y, without a first derivative,
-    and the trapezoid rule in t converges faster than any power of the step for functions that
-    vanish at both ends.
-    """
+class EvenMesh:
+    """Nodes r_i even in some t(r), t_i = start + i·step. The trapezoid rule in t converges faster
+    than any power of the step for functions that vanish at both ends."""
 
     start: Float[Array, ""]
     step: Float[Array, ""]
-    stretch: Float[Array, ""]
     r: Float[Array, "r"]
 
     @property
     def jacobian(self) -> Float[Array, "r"]:
-        """dr/dt = r/(1 + a r)."""
-        return self.r / (1.0 + self.stretch * self.r)
+        """dr/dt."""
+        raise NotImplementedError
+
+    def coordinate(self, r: Float[Array, "..."]) -> Float[Array, "..."]:
+        """t(r)."""
+        raise NotImplementedError
 
     @property
-    def curvature(self) -> Float[Array, "r"]:
-        """The term (1/4 + a r)/(1 + a r)⁴ that the change of variable adds to y''."""
-        ar = self.stretch * self.r
-        return (0.25 + ar) / (1.0 + ar) ** 4
-
-    def thinned(self, factor: int) -> "RadialMesh":
-        """Every factor-th node."""
-        return RadialMesh(self.start, self.step * factor, self.stretch, self.r[::factor])
+    def weights(self) -> Float[Array, "r"]:
+        """dr of the trapezoid rule, for integrals up to the last node."""
+        return (self.step * self.jacobian).at[-1].multiply(0.5)
 
     def integral(self, f: Float[Array, "... r"]) -> Float[Array, "..."]:
         """∫ f dr over the mesh, for f that vanishes at both ends."""
@@ -69,6 +61,53 @@ class RadialMesh:
         g = jnp.pad(f * self.jacobian, (STENCIL // 2 - 1, STENCIL // 2))
         pieces = jnp.convolve(g, jnp.asarray(_running_weights()[::-1]), mode="valid")
         return self.step * jnp.concatenate([jnp.zeros(1), jnp.cumsum(pieces[:-1])])
+
+    def position(self, r: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Index, with its fraction, of r."""
+        return (self.coordinate(r) - self.start) / self.step
+
+    def interpolate(
+        self, f: Float[Array, "... r"], r: Float[Array, "points"]
+    ) -> Float[Array, "... points"]:
+        """f at radii inside the mesh by polynomials of degree 7 in t."""
+        position = self.position(r)
+        first = jnp.clip(
+            jnp.floor(position).astype(int) - STENCIL // 2 + 1, 0, self.r.shape[0] - STENCIL
+        )
+        weights = lagrange_weights(position - first)
+        index = first[:, None] + jnp.arange(STENCIL)
+        return jnp.einsum("...pk,pk->...p", f[..., index], weights)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RadialMesh(EvenMesh):
+    """Nodes even in t = ln r + a r, a the stretch; lengths in Bohr radii.
+
+    With P(r) = sqrt(dr/dt) y(t) the radial equation P'' = [l(l+1)/r² + 2(V − E)] P becomes
+    y'' = [(dr/dt)² (l(l+1)/r² + 2(V − E)) + (1/4 + a r)/(1 + a r)⁴] y, without a first derivative.
+    """
+
+    stretch: Float[Array, ""]
+
+    @property
+    def jacobian(self) -> Float[Array, "r"]:
+        """dr/dt = r/(1 + a r)."""
+        return self.r / (1.0 + self.stretch * self.r)
+
+    def coordinate(self, r: Float[Array, "..."]) -> Float[Array, "..."]:
+        """t = ln r + a r."""
+        return jnp.log(r) + self.stretch * r
+
+    @property
+    def curvature(self) -> Float[Array, "r"]:
+        """The term (1/4 + a r)/(1 + a r)⁴ that the change of variable adds to y''."""
+        ar = self.stretch * self.r
+        return (0.25 + ar) / (1.0 + ar) ** 4
+
+    def thinned(self, factor: int) -> "RadialMesh":
+        """Every factor-th node."""
+        return RadialMesh(self.start, self.step * factor, self.r[::factor], self.stretch)
 
     def slope(self, f: Float[Array, "... r"]) -> Float[Array, "... r"]:
         """df/dr at every node, order step⁸, for f that is a power of r at the inner end and
@@ -83,22 +122,6 @@ class RadialMesh:
             float(weights[i]) * padded[..., i : i + size] for i in range(STENCIL + 1) if i != margin
         )
         return total / (self.step * self.jacobian)
-
-    def position(self, r: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Index, with its fraction, of the radius r."""
-        return (jnp.log(r) + self.stretch * r - self.start) / self.step
-
-    def interpolate(
-        self, f: Float[Array, "... r"], r: Float[Array, "points"]
-    ) -> Float[Array, "... points"]:
-        """f at radii inside the mesh by polynomials of degree 7 in t."""
-        position = self.position(r)
-        first = jnp.clip(
-            jnp.floor(position).astype(int) - STENCIL // 2 + 1, 0, self.r.shape[0] - STENCIL
-        )
-        weights = lagrange_weights(position - first)
-        index = first[:, None] + jnp.arange(STENCIL)
-        return jnp.einsum("...pk,pk->...p", f[..., index], weights)
 
 
 @cache
@@ -133,7 +156,7 @@ def log_linear_mesh(
         return x - (x + ar - t) / (1.0 + ar)
 
     x = jax.lax.fori_loop(0, 40, newton, jnp.minimum(t, jnp.log(last)))
-    return RadialMesh(start, step, stretch, jnp.exp(x))
+    return RadialMesh(start, step, jnp.exp(x), stretch)
 
 
 def solve_log_linear(t: Float[np.ndarray, "points"], stretch: float) -> Float[np.ndarray, "points"]:

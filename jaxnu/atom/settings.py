@@ -5,14 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RatioClass:
-    """Shapes of the compiled programs that serve T/I up to `ratio`, the same for every atom."""
+    """How energies up to T/I = `ratio` are done."""
 
     ratio: float
-    l_max: int  # about 17 sqrt(T/I) + 20
-    stretch: float  # of the scattering mesh: (κ_max + k r_out)/2.2 nodes per r_out, k dr ≤ 0.22
-    energies: int  # of one unit (a subshell with its energies): columns of the matrix products
-    units: int  # done together with one pass over j_L: bounds memory to 0.5 GB
-    l_cuts: tuple[int, ...]  # where the range of l′ is cut, each part with its own domain of x
+    groups: int  # how many of the groups of orders: l' to about 17 sqrt(T/I) + 20
 
 
 @dataclass(frozen=True)
@@ -55,24 +51,29 @@ class AtomNumerics:
 
     kappa_min: float = 0.05  # Q r_out of the first node: below, S Q⁻² is constant to 1e-5
     kappa_max: float = 1200.0  # of the last; 350 loses 1 to 2% of ∫S dQ²
-    kappa_nodes: int = 384  # even in ln κ + κ/κ_bend: d ln κ = 0.044 at κ = 30, dκ < 5.4
-    kappa_bend: float = 100.0
+    kappa_nodes: int = 300  # dt/dκ = 1/κ + (1/b)/(1 + (κ/c)²)²: dκ < 4 up to 231, d ln κ < 0.04
+    kappa_bend: float = 80.0
+    kappa_turn: float = 500.0
     bessel_cut: float = 16.0  # j_L below e^-16 of its size is left out: 1e-14 in S
 
     # Tables
     table_edge: float = 1e-6  # as shell_edge, for r_out of a table's subshells
     table_blocks: int = 9  # outer_blocks: 170 r_out, where WKB holds at any ε: 7e-6 of a wave
-    ratio_classes: tuple[RatioClass, ...] = (
-        RatioClass(10.0, 74, 10.5, 64, 12, (24,)),
-        RatioClass(100.0, 190, 20.0, 40, 10, (80,)),
-    )
-    # Above the last class, small Q (p_z far above the width) is done by multipoles all the same: it
-    # sees the inner part of an orbital, r ~ 1/p_z, and few l′.
+    ratio_classes: tuple[RatioClass, ...] = (RatioClass(10.0, 1), RatioClass(100.0, 2))
+    # l' in groups that share a compiled program, each cut where the domain of x = κρ changes
+    orders: tuple[tuple[int, ...], ...] = ((0, 24, 76), (76, 191))
+    wave_phase: float = 0.22  # largest k dr of Numerov's method: 5e-6 per unit of phase
+    unit_energies: int = 40  # columns of the matrix products: a subshell with its energies
+    piece_units: int = 24  # done together with one pass over j_L: bounds memory to 2.4 GB
+    # Integrals over r: every second node, κ dr < 2.3; every fourth up to ρ = 0.02; smooth passage
+    thin_inner: float = 0.02
+    thin_passage: float = 0.12  # erfc, in t: e^−13 of j_L(κρ), κ = 1200, is folded back there
+    # Beyond the last class, small Q (p_z far above the width) is done by multipoles all the same:
+    # it sees the inner part of an orbital, r ~ 1/p_z, and few l′.
     far_phase: float = 220.0  # k r at the end of the window, as the mesh of the last class allows
     far_window: float = 28.0  # P exp(−28 (r/r_end)⁴): half is left at 0.4 r_end
-    far_spread: float = 1.4  # largest ratio of k among energies that share a window
     far_l: int = 60  # highest l′
-    far_start: float = 28.0  # p_z r_end where the blend begins; it ends at twice that,
+    far_start: float = 39.0  # p_z r_end where the blend begins; it ends at twice that,
     far_share: float = 0.15  # and p_z/k where it begins at the least
     energy_step: float = 0.06  # of x = ln(1 + ε/eV): 193 nodes to 100 keV
     energy_first_eV: float = 0.02

@@ -84,14 +84,14 @@ def ionisation_responses(
     mesh = scattering_mesh(r_out, knobs)
     _refuse_aliasing(mesh.inner, energy, Q)
     waves = continuum_orbitals(atom.potential, mesh, jnp.asarray(energy), l_max, knobs)
-    factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh.inner)
+    factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh.inner.r, mesh.inner.weights)
     return _of_one(l, factor, waves.P, jnp.asarray(Q)[:, None] * mesh.inner.r)
 
 
 def _of_one(l, factor, final, x):
     """Responses of a single subshell."""
     top = np.array([final.shape[1] - 1])
-    one = electron_responses((l,), np.zeros(1, int), top, factor[None], final[None], x)
+    one = electron_responses((l,), np.zeros(1, int), top, factor[None, ..., None], final[None], x)
     return ElectronResponses(one.S[0], one.R[0])
 
 
@@ -165,7 +165,7 @@ def excitation_responses(
     P = field_mesh.interpolate(bound.P, mesh.r)
     row = bound.l[:, None] == jnp.arange(n_max)
     final = jnp.einsum("sr,sl->rls", P, row.astype(float))
-    factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh)
+    factor = bound_factor(l, atom.mesh, atom.bound.P[index], mesh.r, mesh.weights)
     responses = _of_one(l, factor, final, jnp.asarray(Q)[:, None] * mesh.r)
     occupied = dict(
         zip(

@@ -12,18 +12,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy.special import spherical_jn
+from scipy.special import erfc, spherical_jn
 
 from jaxnu.atom.bound import BoundOrbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.continuum import continuum_orbitals, scattering_mesh, unit_nodes
 from jaxnu.atom.matrix_elements import ElectronResponses, bound_factor, electron_responses
 from jaxnu.atom.mesh import RadialMesh
-from jaxnu.atom.momentum import bessel_ranges, kappa_mesh, to_kappa
+from jaxnu.atom.momentum import MomentumMesh, bessel_ranges, kappa_mesh, to_kappa
 from jaxnu.atom.potential import CentralPotential
 from jaxnu.atom.settings import AtomNumerics, RatioClass
 from jaxnu.constants import FINE_STRUCTURE
 
+MOMENTA = (0, 1, 2)  # of the subshells of H to Cs
 LIGHT = 1.0 / FINE_STRUCTURE  # speed of light; p_z of a photon
 
 
@@ -33,14 +34,14 @@ class Units:
     """Padded pieces of work: an orbital each, with some energies.
 
     top: highest l' that matters, −1 for padding. slot: where each energy belongs in the table of
-    its orbital, `energy_slots` for padding. window: orbitals are multiplied by
-    exp(−window (r/r_out)⁴).
+    its orbital, `energy_slots` for padding. r_out: where the integrals of each energy end.
+    window: orbitals are multiplied by exp(−window (r/r_out)⁴).
     """
 
     orbital: Int[Any, "unit"]
-    r_out: Float[Any, "unit"]
     top: Int[Any, "unit"]
     energy: Float[Any, "unit energy"]
+    r_out: Float[Any, "unit energy"]
     slot: Int[Any, "unit energy"]
     window: Float[Any, "unit"]
 
@@ -62,96 +63,127 @@ class Ridge:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Rows:
-    """S and R of each orbital, per electron, at (ε, p_z); one slot more takes the padding."""
+    """S and R of each orbital, per electron, at (ε, κ) or (ε, p_z)."""
 
     S: Float[Any, "orbital slot momentum"]
     R: Float[Any, "orbital slot momentum"]
 
 
 def empty_rows(knobs: AtomNumerics) -> Rows:
-    """Rows to be filled by `shell_responses` and `by_impulse`."""
-    zero = np.zeros((SLOTS, knobs.energy_slots + 1, knobs.momentum_nodes))
+    """Rows at (ε, κ), to be filled by `shell_responses`; one slot more takes the padding."""
+    zero = np.zeros((SLOTS, knobs.energy_slots + 1, knobs.kappa_nodes))
     return Rows(zero, zero)
 
 
-def with_class(knobs: AtomNumerics, part: RatioClass) -> AtomNumerics:
-    """The knobs with the scattering mesh of a class."""
-    return replace(
-        knobs, scatter_stretch=part.stretch, outer_blocks=knobs.table_blocks, coulomb_l=-1
-    )
+def wave_knobs(knobs: AtomNumerics) -> AtomNumerics:
+    """The knobs with the scattering mesh of a table, which reaches far enough for WKB."""
+    return replace(knobs, outer_blocks=knobs.table_blocks, coulomb_l=-1)
 
 
-def inner_nodes(part: RatioClass, knobs: AtomNumerics) -> Float[np.ndarray, "r"]:
-    """ρ = r/r_out of the inner scattering mesh of a class."""
-    count, rho, _, _ = unit_nodes(with_class(knobs, part))
-    return rho[:count]
+@dataclass(frozen=True)
+class IntegralNodes:
+    """Nodes of the inner scattering mesh that serve for integrals over ρ = r/r_out."""
+
+    index: Int[np.ndarray, "r"]
+    rho: Float[np.ndarray, "r"]
+    weight: Float[np.ndarray, "r"]  # dρ
+
+
+@cache
+def integral_nodes(knobs: AtomNumerics) -> IntegralNodes:
+    """The trapezoid rule in t = ln ρ + a ρ on every second node, and on every fourth up to
+    ρ = thin_inner, where j_L(κρ) turns slowly: each has its share of a smooth partition of one."""
+    count, rho, _, _ = unit_nodes(knobs)
+    rho, from_end, a = rho[:count], np.arange(count)[::-1], knobs.scatter_stretch
+    inside = np.log(knobs.thin_inner / rho) + a * (knobs.thin_inner - rho)
+    fourth = 0.5 * erfc(-inside / knobs.thin_passage)
+    share = 2.0 * (1.0 - fourth) * (from_end % 2 == 0) + 4.0 * fourth * (from_end % 4 == 0)
+    share[-1] *= 0.5
+    index = np.flatnonzero(share > 1e-15)
+    weight = knobs.scatter_step * share * rho / (1.0 + a * rho)
+    return IntegralNodes(index, rho[index], weight[index])
 
 
 @partial(jax.jit, static_argnames=("part", "knobs"))
 def waves(
     potential: CentralPotential, units: Units, part: RatioClass, knobs: AtomNumerics
-) -> tuple[Float[Array, "unit r l energy"], Float[Array, "l unit energy"]]:
-    """Continuum orbitals of every unit on its own mesh, zero for padding; and their norms
-    ∫_0^r_out P_εl² dr for the lowest l."""
-    class_knobs = with_class(knobs, part)
-    low = knobs.resonance_l + 1
+) -> tuple[list[Float[Array, "unit r l energy"]], Float[Array, "l unit energy"]]:
+    """Continuum orbitals of every unit on its own mesh, zero for padding, by groups of orders; and
+    their norms ∫_0^r_out P_εl² dr for the lowest l."""
+    nodes, low = integral_nodes(knobs), knobs.resonance_l + 1
+    groups = knobs.orders[: part.groups]
+
+    def at(r_out, energy):
+        mesh = scattering_mesh(r_out, wave_knobs(knobs))
+        l_max = groups[-1][-1] - 1
+        all_of = continuum_orbitals(potential, mesh, energy[None], l_max, wave_knobs(knobs))
+        return all_of.P[nodes.index, :, 0]
 
     def one(u, carry):
         P, norm = carry
-        mesh = scattering_mesh(units.r_out[u], class_knobs)
-        new = continuum_orbitals(potential, mesh, units.energy[u], part.l_max, class_knobs).P
-        weight = mesh.inner.step * mesh.inner.jacobian
-        inside = jnp.einsum("rle,r->le", new[:, :low] ** 2, weight)
-        return P.at[u].set(new), norm.at[:, u].set(inside)
+        new = jax.vmap(at, out_axes=2)(units.r_out[u], units.energy[u])
+        P = [old.at[u].set(new[:, o[0] : o[-1]]) for old, o in zip(P, groups, strict=True)]
+        inside = units.r_out[u] * jnp.einsum("rle,r->le", new[:, :low] ** 2, nodes.weight)
+        return P, norm.at[:, u].set(inside)
 
-    shape = (inner_nodes(part, knobs).size, part.l_max + 1, part.energies)
-    start = jnp.zeros((part.units, *shape)), jnp.zeros((low, part.units, part.energies))
-    return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, start)
+    unit, energy = units.energy.shape
+    P = [jnp.zeros((unit, nodes.rho.size, o[-1] - o[0], energy)) for o in groups]
+    return jax.lax.fori_loop(0, jnp.sum(units.top >= 0), one, (P, jnp.zeros((low, unit, energy))))
 
 
-@partial(jax.jit, static_argnames=("part", "knobs"))
+@partial(jax.jit, static_argnames="knobs")
 def bound_waves(
-    mesh: RadialMesh, bound: BoundOrbitals, units: Units, part: RatioClass, knobs: AtomNumerics
+    mesh: RadialMesh, bound: BoundOrbitals, units: Units, knobs: AtomNumerics
 ) -> Float[Array, "unit r l state"]:
-    """Bound final orbitals laid out like waves: each a column, zero in every row but its own l."""
-    row = bound.l[:, None] == jnp.arange(part.l_max + 1)
-    spare = part.energies - bound.l.shape[0]
+    """Bound final orbitals laid out like the first group of waves: each a column, zero in every
+    row but its own l."""
+    row = bound.l[:, None] == jnp.arange(knobs.orders[0][-1])
+    spare = knobs.unit_energies - bound.l.shape[0]
 
     def one(r_out):
-        r = r_out * inner_nodes(part, knobs)
+        r = r_out * integral_nodes(knobs).rho
         here = jnp.einsum("sr,sl->rls", mesh.interpolate(bound.P, r), row.astype(float))
         return jnp.pad(here, ((0, 0), (0, 0), (0, spare)))
 
-    return jax.vmap(one)(units.r_out)
+    return jax.vmap(one)(units.r_out[:, 0])
 
 
-@partial(jax.jit, static_argnames=("momenta", "part", "knobs"))
+@partial(jax.jit, static_argnames=("momenta", "orders", "knobs"))
 def shell_responses(
     mesh: RadialMesh, bound: BoundOrbitals, final: Float[Array, "unit r l final"], units: Units,
-    ridge: Ridge, rows: Rows, momenta: tuple[int, ...], part: RatioClass, knobs: AtomNumerics,
+    rows: Rows, x: Float[Array, "kappa r"], momenta: tuple[int, ...], orders: tuple[int, ...],
+    knobs: AtomNumerics,
 ) -> tuple[ElectronResponses, Rows]:  # fmt: skip
-    """S and R of every unit on the κ mesh; and the rows, with these put onto the p_z nodes."""
-
-    rho = inner_nodes(part, knobs)
+    """S and R of every unit on the κ mesh, the part of a group of orders; and the rows, with these
+    added in their slots. x: κρ, from `bessel_arguments`."""
+    nodes = integral_nodes(knobs)
 
     def factor(orbital, r_out, window):
-        inner = scattering_mesh(r_out, with_class(knobs, part)).inner
-        whole = bound_factor(bound.l[orbital], mesh, bound.P[orbital], inner)
-        return whole * jnp.exp(-window * rho**4)
+        r, dr = r_out * nodes.rho, r_out * nodes.weight
+        whole = bound_factor(bound.l[orbital], mesh, bound.P[orbital], r, dr)
+        return whole * jnp.exp(-window * nodes.rho**4)
 
+    of_unit = jax.vmap(factor, (None, 0, None), 2)
     responses = electron_responses(
         momenta, bound.l[units.orbital], units.top,
-        jax.vmap(factor)(units.orbital, units.r_out, units.window), final,
-        kappa_mesh(knobs).r[:, None] * rho, bessel_ranges(part, tuple(rho.tolist()), knobs),
+        jax.vmap(of_unit)(units.orbital, units.r_out, units.window), final,
+        x, bessel_ranges(orders, tuple(nodes.rho.tolist()), knobs), orders[0],
     )  # fmt: skip
-    return responses, _onto_ridge(rows, responses, units, -bound.energy, ridge, knobs)
+    where = units.orbital[:, None], units.slot
+    S, R = (jnp.swapaxes(f, 1, 2) for f in (responses.S, responses.R))
+    return responses, Rows(rows.S.at[where].add(S), rows.R.at[where].add(R))
+
+
+@cache
+def bessel_arguments(knobs: AtomNumerics) -> Float[np.ndarray, "kappa r"]:
+    """κρ: not made in the programs, whose compiler would work out all that follows from it."""
+    return np.asarray(kappa_mesh(knobs).r)[:, None] * integral_nodes(knobs).rho
 
 
 @cache
 def profile_bessel(knobs: AtomNumerics) -> Float[np.ndarray, "l kappa r"]:
     """j_l(κρ) for l = 0, 1, 2: the same for every atom."""
-    x = kappa_mesh(knobs).r[:, None] * inner_nodes(knobs.ratio_classes[-1], knobs)
-    return np.stack([spherical_jn(l, x) for l in range(3)])
+    return np.stack([spherical_jn(l, bessel_arguments(knobs)) for l in range(3)])
 
 
 @partial(jax.jit, static_argnames="knobs")
@@ -165,12 +197,12 @@ def profiles(
 
     bessel: j_l(κρ) of the lowest l, from `profile_bessel`.
     """
-    last = knobs.ratio_classes[-1]
+    nodes = integral_nodes(knobs)
     kappa = kappa_mesh(knobs)
 
     def one(l, P, r_out, p_z):
-        inner = scattering_mesh(r_out, with_class(knobs, last)).inner
-        density = bound_factor(l, mesh, P, inner)[0] * inner.r
+        r = r_out * nodes.rho
+        density = bound_factor(l, mesh, P, r, r_out * nodes.weight)[0] * r
         chi2 = 2.0 / jnp.pi * (jnp.take(bessel, l, axis=0) @ density) ** 2
         # in κ: p = κ/r_out
         J = 0.5 * _integral_above(kappa, chi2 * kappa.r) / r_out**2
@@ -198,7 +230,7 @@ def ridge_nodes(
     return 0.5 * width[:, None] * np.sinh(u)
 
 
-def _integral_above(mesh: RadialMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
+def _integral_above(mesh: MomentumMesh, f: Float[Array, "r"]) -> Float[Array, "r"]:
     running = mesh.running_integral(f)
     return running[-1] - running
 
@@ -220,50 +252,53 @@ def _below_ridge(Q, T):
     return jnp.maximum(0.0, 1.0 - Q / jnp.sqrt(2.0 * T))
 
 
-def _onto_ridge(rows, responses, units, binding, ridge, knobs):
-    """Put the responses of some units, known on the κ mesh, onto their orbitals' p_z nodes."""
+@partial(jax.jit, static_argnames="knobs")
+def onto_ridge(
+    rows: Rows, r_out: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
+    bound: BoundOrbitals, ridge: Ridge, knobs: AtomNumerics,
+) -> Rows:  # fmt: skip
+    """Rows at (ε, κ = Q r_out) put onto the p_z nodes."""
     kappa = kappa_mesh(knobs)
 
-    def one(S, R, orbital, r_out, energy):
-        T, width = energy + binding[orbital], ridge.width[orbital]
+    def one(S, R, r_out, energy, binding, width, p_z):
+        T = energy + binding
         at_node = _smooth(T, kappa.r / r_out, width)
-        Q = ridge_momentum(ridge.p_z[orbital], T)
+        Q = ridge_momentum(p_z, T)
         # below the first κ the smooth factors carry S ~ Q² and R ~ const
         F, G = to_kappa(kappa, jnp.stack([S / at_node[0], R / at_node[1]]), Q * r_out)
         back = _smooth(T, Q, width)
         return F * back[0], G * back[1]
 
-    over_energies = jax.vmap(one, (1, 1, None, None, 0))
-    S, R = jax.vmap(over_energies)(
-        responses.S, responses.R, units.orbital, units.r_out, units.energy
-    )
-    where = units.orbital[:, None], units.slot
-    return Rows(rows.S.at[where].set(S), rows.R.at[where].set(R))
+    over_energies = jax.vmap(one, (0, 0, 0, 0, None, None, None))
+    over_orbitals = jax.vmap(over_energies, (0, 0, 0, None, 0, 0, 0))
+    S, R = rows.S[:, :-1], rows.R[:, :-1]
+    return Rows(*over_orbitals(S, R, r_out, energy, -bound.energy, ridge.width, ridge.p_z))
 
 
 @partial(jax.jit, static_argnames="knobs")
 def by_impulse(
-    rows: Rows, far: Rows, far_from: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
+    rows: Rows, far_from: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
     before: Int[Array, "orbital"], last: Int[Array, "orbital"], bound: BoundOrbitals,
     ridge: Ridge, knobs: AtomNumerics,
 ) -> Rows:  # fmt: skip
-    """Fill the slots above `last`, the last one that multipoles filled, by the impulse form and
-    its first two corrections, at fixed p_z, from what was found at `before` (about half of the T
-    of `last`) and `last`:
+    """Rows at (ε, p_z) above the slot `last`, where multipoles of the whole orbital end, by the
+    impulse form and its first two corrections, at fixed p_z, from what was found at `before`
+    (about half of the T of `last`) and `last`:
 
     S = J(p_z)/Q + A(p_z)/Q² + B(p_z)/Q³
 
     Towards the light cone J/Q and B are left out (`near`), A is carried on like Q^−a,
     a = 2 + 0.45 max(0, 1 − Q/sqrt(2T))², as S and R fall like T^−2.4 there. From p_z = far_from
-    on, within a factor of two, this passes into `far`, the multipoles of the inner part of the
-    orbital. `with_integrals` then corrects both integrals of S. Against the closed form of 1s,
-    attached at T/I = 100: 3.3e-5 of the ridge (the bare form: 1e-2), 4.4e-7 in the integrals.
+    on, within a factor of two, this passes into what the rows hold above `last`: the multipoles
+    of the inner part of the orbital. `with_integrals` then corrects both integrals of S. Against
+    the closed form of 1s, attached at T/I = 100: 3.3e-5 of the ridge (the bare form: 1e-2),
+    4.4e-7 in the integrals.
     """
 
     def near(distance):
         return jnp.exp(-((2.0 * distance) ** 8))
 
-    def one(S, R, far_S, far_R, far_from, before, last, binding, width, p_z, J, K):
+    def one(S, R, far_from, before, last, binding, width, p_z, J, K):
         def found(slot):
             T = energy[slot] + binding
             Q = ridge_momentum(p_z, T)
@@ -294,11 +329,11 @@ def by_impulse(
         share = octave**2 * (3.0 - 2.0 * octave)
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
 
-        def fill(row, far, carried):
-            new = carried + share * (far[:-1] - carried)
-            return row.at[:-1].set(jnp.maximum(jnp.where(above, new, row[:-1]), 0.0))
+        def fill(row, carried):
+            new = carried + share * (row - carried)
+            return jnp.maximum(jnp.where(above, new, row), 0.0)
 
-        S, R = map(fill, (S, R), (far_S, far_R), jax.vmap(at)(energy))
+        S, R = map(fill, (S, R), jax.vmap(at)(energy))
         return with_integrals(S, J, last, binding, p_z, width), R
 
     def with_integrals(row, J, last, binding, p_z, width):
@@ -319,16 +354,20 @@ def by_impulse(
         def corrected(energy, row):
             T, form, odd, weight = parts(energy)
             missing = (T_s / T) ** 1.5 * off - weight @ (row - form)
-            a, b = jnp.linalg.solve(weight @ jnp.stack([form, odd], axis=1), missing)
-            return jnp.maximum(row + a * form + b * odd, 0.0)
+            of_form, of_odd = weight @ form, weight @ odd
+
+            def determinant(u, v):
+                return u[0] * v[1] - u[1] * v[0]
+
+            a, b = determinant(missing, of_odd), determinant(of_form, missing)
+            return jnp.maximum(row + (a * form + b * odd) / determinant(of_form, of_odd), 0.0)
 
         above = (jnp.arange(energy.shape[0]) > last)[:, None]
-        new = jax.vmap(corrected)(energy, row[:-1])
-        return row.at[:-1].set(jnp.where(above, new, row[:-1]))
+        return jnp.where(above, jax.vmap(corrected)(energy, row), row)
 
     return Rows(
         *jax.vmap(one)(
-            rows.S, rows.R, far.S, far.R, far_from, before, last, -bound.energy, ridge.width,
-            ridge.p_z, ridge.J, ridge.K,
+            rows.S, rows.R, far_from, before, last, -bound.energy, ridge.width, ridge.p_z, ridge.J,
+            ridge.K,
         )
     )  # fmt: skip

@@ -15,6 +15,7 @@ import jaxnu
 from jaxnu.atom import build, energy_nodes, moving_table
 from jaxnu.atom.bound import BoundOrbitals
 from jaxnu.atom.configuration import SLOTS
+from jaxnu.atom.continuum import scattering_mesh
 from jaxnu.atom.field import self_consistent_field
 from jaxnu.atom.momentum import bessel_onset, bessel_ranges, kappa_mesh
 from jaxnu.atom.settings import ATOM_NUMERICS, RatioClass
@@ -22,7 +23,7 @@ from jaxnu.atom.tabulate import (
     Ridge,
     Rows,
     by_impulse,
-    inner_nodes,
+    integral_nodes,
     ridge_momentum,
     ridge_nodes,
 )  # fmt: skip
@@ -32,10 +33,8 @@ from jaxnu.numerics.spherical_bessel import spherical_bessel_j
 # a coarse table, for what does not depend on its accuracy
 SMALL = dataclasses.replace(
     ATOM_NUMERICS,
-    ratio_classes=(
-        RatioClass(10.0, 40, 10.5, 40, 12, ()),
-        RatioClass(20.0, 60, 20.0, 16, 10, ()),
-    ),
+    ratio_classes=(RatioClass(10.0, 1), RatioClass(20.0, 2)),
+    orders=((0, 41), (41, 61)),
     energy_step=0.25,
     energy_slots=96,
 )
@@ -45,8 +44,7 @@ def test_kappa_mesh_sums_smooth_functions():
     """Sums over the mesh: ∫ e^{−κ²/2s²} κ dκ = s² to far better than the step."""
     mesh = kappa_mesh()
     for scale in (3.0, 40.0, 200.0):
-        total = float(mesh.step * np.sum(np.exp(-0.5 * (mesh.r / scale) ** 2) * mesh.r
-                                         * mesh.r / (1 + mesh.stretch * mesh.r)))  # fmt: skip
+        total = float(mesh.integral(np.exp(-0.5 * (mesh.r / scale) ** 2) * mesh.r))
         below = 0.5 * ATOM_NUMERICS.kappa_min**2
         print(f"scale {scale}: {total / (scale**2 - below) - 1.0:.1e}")
         assert total == pytest.approx(scale**2, rel=2e-4 if scale < 10 else 1e-6)
@@ -61,23 +59,55 @@ def test_bessel_functions_are_negligible_below_their_onset(L):
     assert j.max() < 1e-6 * peak
 
 
+def test_momentum_mesh_places_its_nodes_evenly():
+    """dκ/dt is the slope of the nodes, and polynomials in t are taken at any κ."""
+    mesh = kappa_mesh()
+    slope = np.gradient(mesh.r, mesh.step, edge_order=2)[1:-1] / np.asarray(mesh.jacobian)[1:-1]
+    print(f"slope of the nodes: {np.abs(slope - 1.0).max():.1e}")
+    assert np.abs(slope - 1.0).max() < 1e-2
+    at = np.sqrt(mesh.r[:-1] * mesh.r[1:])
+    found = np.asarray(mesh.interpolate(np.sin(np.log(mesh.r)), at))
+    assert np.abs(found - np.sin(np.log(at))).max() < 1e-9
+    assert np.diff(mesh.r)[mesh.r[:-1] < 231.0].max() < 4.0
+
+
 def test_ranges_cover_every_order_once():
-    for part in ATOM_NUMERICS.ratio_classes:
-        rho = inner_nodes(part, ATOM_NUMERICS)
-        ranges = bessel_ranges(part, tuple(rho.tolist()), ATOM_NUMERICS)
-        orders = [l for r in ranges for l in range(r.l_low, r.l_high + 1)]
-        assert sorted(orders) == list(range(part.l_max + 1))
-        assert ranges[-1].first_Q == ranges[-1].first_r == 0
+    rho = tuple(integral_nodes(ATOM_NUMERICS).rho.tolist())
+    ranges = [r for group in ATOM_NUMERICS.orders for r in bessel_ranges(group, rho)]
+    orders = [l for r in ranges for l in range(r.l_low, r.l_high + 1)]
+    assert sorted(orders) == list(range(ATOM_NUMERICS.orders[-1][-1]))
+    lowest = min(ranges)
+    assert lowest.first_Q == lowest.first_r == 0
+
+
+def test_thinned_nodes_integrate_like_all():
+    """∫ρ^{3/2} j_L(κρ) sin(Kρ) e^{−16ρ} dρ on the nodes of the tables against all nodes; the last
+    node, where an orbital is 1e-6 of its maximum, counts half on both."""
+    nodes = integral_nodes(ATOM_NUMERICS)
+    mesh = scattering_mesh(np.asarray(1.0)).inner
+    rho, every = np.asarray(mesh.r), np.asarray(mesh.weights)
+    assert np.array_equal(rho[nodes.index], nodes.rho)
+
+    def integrals(r, weight):
+        kappa = np.array([1.0, 30.0, 231.0, 700.0, 1200.0])
+        j = np.asarray(spherical_bessel_j(kappa[:, None] * r, 2))[..., 2]
+        f = r**1.5 * np.exp(-16.0 * r) * np.sin(np.array([1.0, 60.0, 231.0])[:, None] * r)
+        return np.einsum("ar,br,r->ab", j, f, weight)
+
+    thin, full = integrals(nodes.rho, nodes.weight), integrals(rho, every)
+    error = np.abs(thin - full).max() / np.abs(full).max()
+    print(f"{nodes.rho.size} of {rho.size} nodes: {error:.1e} of the largest")
+    assert error < 1e-8
 
 
 @pytest.mark.parametrize("part", ATOM_NUMERICS.ratio_classes, ids=lambda part: f"T/I{part.ratio:g}")
-def test_meshes_resolve_momentum_and_wave(part):
-    """(Q_max + k) dr < 2.2 and k dr < 0.25 at the shell's edge, where r_out sqrt(2I) < 20."""
-    last = float(np.diff(inner_nodes(part, ATOM_NUMERICS))[-1])
+def test_mesh_resolves_momentum_and_wave(part):
+    """Q_max dr < π and k dr < 0.25 at the shell's edge, where r_out sqrt(2I) < 20."""
     k = 20.0 * math.sqrt(part.ratio - 1.0)
-    assert (ATOM_NUMERICS.kappa_max + k) * last < 2.3
-    assert k * last < 0.25
-    assert part.l_max >= 17.0 * math.sqrt(part.ratio) + 20.0 - 1.0
+    assert ATOM_NUMERICS.kappa_max * np.diff(integral_nodes(ATOM_NUMERICS).rho)[-1] < 2.4
+    assert k * np.diff(np.asarray(scattering_mesh(np.asarray(1.0)).inner.r))[-1] < 0.25
+    l_max = ATOM_NUMERICS.orders[part.groups - 1][-1] - 1
+    assert l_max >= 17.0 * math.sqrt(part.ratio) + 20.0 - 1.0
 
 
 def test_energies_follow_a_resonance():
@@ -194,8 +224,7 @@ def test_impulse_form_with_its_residual_follows_the_closed_form():
     R = np.asarray(ion.transverse(T * E_h, Q * build.ATOMIC_MOMENTUM_keV)) * E_h
     R = R / build.FINE_STRUCTURE**2
     known = (np.arange(energy.size) <= last)[:, None]
-    empty = np.zeros((SLOTS, energy.size + 1, 128))
-    rows = Rows(*(empty + np.pad(np.where(known, each, 0.0), ((0, 1), (0, 0))) for each in (S, R)))
+    rows = Rows(*(np.repeat(np.where(known, each, 0.0)[None], SLOTS, axis=0) for each in (S, R)))
     J = 8.0 / (3.0 * np.pi) / (1.0 + p_z**2) ** 3
     K = 2.0 / (3.0 * np.pi) / (1.0 + p_z**2) ** 2
     one = np.ones(SLOTS, int)
@@ -203,8 +232,8 @@ def test_impulse_form_with_its_residual_follows_the_closed_form():
     ridge = Ridge(np.full(SLOTS, width), p_z, J, K)
     carried = np.full((SLOTS, energy.size), np.inf)  # nowhere the multipoles of an inner part
     slots = np.full(SLOTS, before), np.full(SLOTS, last)
-    made = by_impulse(rows, Rows(empty, empty), carried, energy, *slots, bound, ridge, knobs)
-    made_S, made_R = np.asarray(made.S[0, :-1]), np.asarray(made.R[0, :-1])
+    made = by_impulse(rows, carried, energy, *slots, bound, ridge, knobs)
+    made_S, made_R = np.asarray(made.S[0]), np.asarray(made.R[0])
     peak = S.max(axis=1, keepdims=True)
     above = ~known[:, 0]
     error = (np.abs(made_S - S) / peak)[above].max()
