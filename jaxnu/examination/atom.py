@@ -19,6 +19,7 @@ from jaxnu.examination.currents import (
 )
 from jaxnu.examination.curves import (
     Curves,
+    charges,
     cross_section_curves,
     transfer_grid,
     transfer_range,
@@ -39,8 +40,10 @@ ENERGY_RANGE_keV = 5.0, 1e6
 SHOWN_keV = (0.1, 1.0, 10.0)  # T of integrands and of F(E,Q), where they are in range
 HYDROGEN_T = (1.5, 4.0, 40.0)  # the same for hydrogen, in units of I
 HYDROGEN_LINES = 400
-Q_POINTS = 64
+Q_POINTS = 48
+PEAK_POINTS = 9  # between the neighbours of a highest value
 SUM_Q_keV = (1.0, 10.0, 100.0)
+RECOVERED = 0.05  # a subshell this close to its electrons is back
 AWAY = 1.05  # Z_eff is compared with stepping this far above every edge
 
 
@@ -202,7 +205,7 @@ def examine(
             for T in shown
         ),
         current_ratios=current_ratios(atom, orbitals),
-        departures=_departures(atom.labels, edges, electrons, curves),
+        departures=_departures(atom, curves),
         excitation=excitation_shares(low, high, E_keV, atom, mu),
         sums=_sums(atom),
         dispersion=_dispersion(atom, np.array(shown)),
@@ -210,22 +213,31 @@ def examine(
     )  # fmt: skip
 
 
-def _departures(
-    labels: tuple[str, ...], edges: np.ndarray, electrons: np.ndarray, curves: Curves
-) -> list[Departure]:
+def _departures(atom: CentralField, curves: Curves) -> list[Departure]:
+    """Extremes over the grid, the highest one searched once more between its neighbours."""
+    electrons, edges = np.asarray(atom.electrons), np.asarray(atom.thresholds_keV)
+    there = [i for i in range(len(edges)) if np.sum(curves.T_keV >= edges[i]) > 2]
+    above = [curves.T_keV >= edges[i] for i in there]
+    T_of = [curves.T_keV[mask] for mask in above]
+    rows = [
+        curves.by_shell_magnetic[mask, i] / electrons[i]
+        for i, mask in zip(there, above, strict=True)
+    ]
+    near = [
+        np.linspace(T[max(k - 1, 0)], T[min(k + 1, T.size - 1)], PEAK_POINTS)
+        for T, k in zip(T_of, (int(np.argmax(row)) for row in rows), strict=True)
+    ]
+    finer = charges(np.concatenate(near), atom)[0].reshape(len(there), PEAK_POINTS, -1)
     found = []
-    for i, label in enumerate(labels):
-        T = curves.T_keV[curves.T_keV >= edges[i]]
-        per_electron = curves.by_shell_magnetic[curves.T_keV >= edges[i], i] / electrons[i]
-        if T.size < 2:
-            continue
-        high, low = int(np.argmax(per_electron)), int(np.argmin(per_electron))
-        off = np.flatnonzero(np.abs(per_electron - 1.0) > 0.05)
+    for k, (i, T, row) in enumerate(zip(there, T_of, rows, strict=True)):
+        peak, low = finer[k, :, i] / electrons[i], int(np.argmin(row))
+        off = np.flatnonzero(np.abs(row - 1.0) > RECOVERED)
         last = -1 if not off.size else int(off[-1])
         found.append(
             Departure(
-                label, float(edges[i]), float(per_electron[high]), float(T[high]),
-                float(per_electron[low]), float(T[low]),
+                atom.labels[i], float(edges[i]),
+                float(np.max(peak)), float(near[k][np.argmax(peak)]),
+                float(row[low]), float(T[low]),
                 float(T[last + 1]) if last + 1 < T.size else None,
             )
         )  # fmt: skip

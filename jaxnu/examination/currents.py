@@ -14,6 +14,7 @@ from jaxnu.responses.base import Response
 
 POINTS = 600  # in ln Q
 RIDGE_RATIO = 20.0  # R/S is taken on the ridge at T = 20 times the threshold
+RIDGE_WIDTHS, RIDGE_POINTS = 6.0, 200  # over p_z between ∓ 6 widths, on either side
 _M = ELECTRON_MASS_keV
 
 
@@ -56,6 +57,7 @@ def transverse_integrand(
     unit = k_R / free_cm2_per_keV
     exact, photon = unit * R, unit * cone * (Q / T_keV) ** 2
     below = _running(exact, Q)
+    photon_all = _running(photon, Q)[-1]
     return Integrand(
         T_keV=float(T_keV),
         Q_keV=Q,
@@ -64,9 +66,8 @@ def transverse_integrand(
         equivalent_photon=photon,
         median_keV=float(np.interp(0.5 * below[-1], below, Q)),
         last_keV=float(np.interp(0.95 * below[-1], below, Q)),
-        photon_share=float(np.interp(inverse_radius_keV, Q, _running(photon, Q), 0.0)
-                           / _running(photon, Q)[-1]),
-    )  # fmt: skip
+        photon_share=float(np.interp(inverse_radius_keV, Q, _running(photon, Q) / photon_all)),
+    )
 
 
 def _running(y: np.ndarray, Q: np.ndarray) -> np.ndarray:
@@ -77,35 +78,53 @@ def _running(y: np.ndarray, Q: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CurrentRatio:
-    """One subshell: R/S on its Bethe ridge beside its squared velocity [c²].
+    """One subshell: R/S at its Bethe ridge, Q² ≈ 2mT, beside its squared velocity [c²].
 
-    An electron at velocity v has |e_⊥·j|²/|ρ|² = v²/3 on average over directions; on the ridge of
-    1s, where p_z = 0 selects slow electrons, R/S = v²/4 exactly.
+    at_ridge: R/S at p_z = mT/Q − Q/2 = 0; v²/4 for 1s, exactly: p_z = 0 selects slow electrons.
+    mean: ∫R Q dp_z / ∫S Q dp_z over the ridge, |p_z| < 6 widths; a free electron of velocity v has
+    v²/3 on average over directions, and so has the impulse form, all p_z together.
+    speed_squared: <p²>/m² of the orbital.
     """
 
     label: str
     T_keV: float
-    ratio: float
+    at_ridge: float
+    mean: float
     speed_squared: float
 
 
+@jax.jit
+def _ridge_ratios(atom: Response, T: Array, shell: Array) -> tuple[Array, Array]:
+    """(R/S at p_z = 0, ridge mean) of each shell at its own T."""
+    u = jnp.linspace(-1.0, 1.0, 2 * RIDGE_POINTS + 1)
+
+    def one(pair: tuple[Array, Array]) -> tuple[Array, Array]:
+        t, index = pair
+        width = atom.momentum_scales_keV[index]
+        v = jnp.arcsinh(RIDGE_WIDTHS) * u
+        p = width * jnp.sinh(v)
+        root = jnp.sqrt(p**2 + 2.0 * _M * t)
+        Q = jnp.where(p > 0.0, 2.0 * _M * t / (root + p), root - p)
+        S, R = (values[:, index] for values in atom.both(t, Q, by_shell=True))
+        measure = Q * width * jnp.cosh(v)
+        mean = jnp.trapezoid(R * measure, u) / jnp.trapezoid(S * measure, u)
+        return R[RIDGE_POINTS] / S[RIDGE_POINTS], mean
+
+    return jax.lax.map(one, (T, shell))
+
+
 def current_ratios(atom: Response, orbitals: Orbitals) -> list[CurrentRatio]:
-    """R/S of each nl at Q² = 2mT, T = 20 thresholds or the end of the table."""
+    """R/S of each nl at T = 20 thresholds, or at the end of the table."""
     names = orbital_names(atom.target, atom.labels)
     end = np.inf if atom.T_max_keV is None else float(atom.T_max_keV)
-    thresholds = np.asarray(atom.thresholds_keV)
-    first = [names.index(label) for label in dict.fromkeys(names)]
-    T = np.minimum(RIDGE_RATIO * thresholds[first], end)
-    S, R = (
-        np.asarray(a)
-        for a in jax.jit(lambda a, t, q: a.both(t, q, by_shell=True))(
-            atom, jnp.asarray(T), jnp.sqrt(2.0 * _M * jnp.asarray(T))
-        )
-    )
+    labels = tuple(dict.fromkeys(names))
+    first = np.array([names.index(label) for label in labels])
+    T = np.minimum(RIDGE_RATIO * np.asarray(atom.thresholds_keV)[first], end)
+    at_ridge, mean = _ridge_ratios(atom, jnp.asarray(T), jnp.asarray(first))
     return [
         CurrentRatio(
-            names[shell], float(T[i]), float(R[i, shell] / S[i, shell]),
-            orbitals.speed_squared[orbitals.labels.index(names[shell])],
+            label, float(T[i]), float(at_ridge[i]), float(mean[i]),
+            orbitals.speed_squared[orbitals.labels.index(label)],
         )
-        for i, shell in enumerate(first)
+        for i, label in enumerate(labels)
     ]  # fmt: skip
