@@ -38,9 +38,9 @@ from jaxnu.responses import CentralField, f_sum, response, static_sum
 
 ENERGY_RANGE_keV = 5.0, 1e6
 SHOWN_keV = (0.1, 1.0, 10.0)  # T of integrands and of F(E,Q), where they are in range
-HYDROGEN_T = (1.5, 4.0, 40.0)  # the same for hydrogen, in units of I
+HYDROGEN_T = (1.06, 4.0)  # the same for hydrogen, in units of I
 HYDROGEN_LINES = 400
-Q_POINTS = 48
+Q_POINTS, RIDGE_Q_POINTS, HYDROGEN_Q_POINTS = 40, 16, 200
 PEAK_POINTS = 9  # between the neighbours of a highest value
 SUM_Q_keV = (1.0, 10.0, 100.0)
 RECOVERED = 0.05  # a subshell this close to its electrons is back
@@ -169,7 +169,8 @@ def examine(
     Raises InputError for anything else.
     """
     require_x64("examine")
-    checks.number_range("E_keV", E_keV, *ENERGY_RANGE_keV, "keV", "1000 is the energy of KS11's case")
+    low, high = ENERGY_RANGE_keV
+    checks.number_range("E_keV", E_keV, low, high, "keV", "a neutrino energy, such as 1000")
     checks.magnetic_moment("mu", mu)
     if mu == 0.0:
         raise InputError("mu = 0 μ_B leaves nothing to examine; give mu > 0, such as 1e-11")
@@ -246,7 +247,7 @@ def _departures(atom: CentralField, curves: Curves) -> list[Departure]:
 
 def _sums(atom: CentralField) -> Sums:
     end = np.inf if atom.T_max_keV is None else float(atom.T_max_keV)
-    Q = tuple(Q for Q in SUM_Q_keV if Q**2 < 0.4 * ELECTRON_MASS_keV * end)
+    Q = tuple(Q for Q in SUM_Q_keV if 0.4 * ELECTRON_MASS_keV * end > Q**2)
     electrons = float(np.sum(np.asarray(atom.electrons)))
 
     def over(total: Any, physical: bool) -> list[float]:
@@ -258,7 +259,9 @@ def _sums(atom: CentralField) -> Sums:
 
 
 def _dispersion(atom: CentralField, T: np.ndarray) -> Dispersion:
-    Q = np.geomspace(0.1, 300.0, Q_POINTS)
+    ridges = np.sqrt(2.0 * ELECTRON_MASS_keV * T)[:, None]
+    dense = ridges * np.geomspace(0.6, 1.7, RIDGE_Q_POINTS)
+    Q = np.unique(np.append(np.geomspace(0.1, 300.0, Q_POINTS), dense))
     elastic = cloud_elastic(Q, electron_cloud(atom.target))
     return _assembled(atom, T, Q, elastic, None, float(atom.Z**2))
 
@@ -266,7 +269,7 @@ def _dispersion(atom: CentralField, T: np.ndarray) -> Dispersion:
 def _hydrogen() -> Dispersion:
     ion = response("H", "hydrogenic", last_n=HYDROGEN_LINES)
     T = np.array(HYDROGEN_T) * float(ion.thresholds_keV[0])
-    Q = np.geomspace(0.1, 60.0, Q_POINTS)
+    Q = np.geomspace(0.1, 60.0, HYDROGEN_Q_POINTS)
     closed = np.asarray(hydrogen_density_function("H", T[:, None], Q[None, :] ** 2))
     return _assembled(ion, T, Q, hydrogenic_elastic(Q, ion), closed, 1.0)
 

@@ -23,8 +23,8 @@ class Integrand:
     """dσ_T/d ln Q at one T, in units of the free dσ/dT, from Q = T to 2E − T.
 
     exact: with R(T,Q). frozen_current: with R(T,T). equivalent_photon: with R(T,T) Q²/T².
-    median_keV, last_keV: half and 95% of the exact integral lie below. photon_share: the part of the
-    equivalent photon's integral that lies below 1/r_a (Thomas–Fermi).
+    median_keV, last_keV: half and 95% of the exact integral lie below. photon_share: the part of
+    the equivalent photon's integral that lies below 1/r_a (Thomas–Fermi).
     """
 
     T_keV: float

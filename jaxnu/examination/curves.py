@@ -17,7 +17,7 @@ T_LOW_keV, T_HIGH_keV = 0.01, 50.0
 BELOW_END = 0.98  # T stays below the free kinematic end, where the free cross section vanishes
 POINTS = 160
 EDGE = 1e-6  # relative distance from a threshold, on both sides
-KINETIC_keV = np.geomspace(5e-4, 0.3, 25)  # above each threshold, where shape resonances are
+KINETIC_keV = np.geomspace(5e-4, 0.3, 40)  # above each threshold, where shape resonances are
 CHARGE_BATCH = 32  # values of T whose Q nodes are in memory at once
 
 
@@ -64,7 +64,7 @@ def transfer_grid(low: float, high: float, atom: Response, steps: Response) -> n
     sides = np.concatenate([edges * (1.0 - EDGE), edges * (1.0 + EDGE)])
     above = (np.unique(own)[:, None] + KINETIC_keV).ravel()
     T = np.unique(np.concatenate([np.geomspace(low, high, POINTS), sides, above]))
-    return T[(T >= low) & (T <= high)]
+    return T[(low <= T) & (high >= T)]
 
 
 def frozen_photons(atom: Response) -> dict[str, EquivalentPhoton]:

@@ -69,9 +69,7 @@ def _map_function(T: Array, Q: Array, response: Response) -> tuple[Array, Array,
     energies = response.lines().T_keV
 
     def one(q: Array) -> tuple[Array, Array, Array]:
-        strength = jax.vmap(response.line_longitudinal, (0, None))(
-            jnp.arange(energies.shape[0]), q
-        )
+        strength = jax.vmap(response.line_longitudinal, (0, None))(jnp.arange(energies.shape[0]), q)
         lines = jnp.sum(strength / (T[:, None] - energies), axis=-1)
         edges = _transfer_edges(response, q)
         x, weights = (a.ravel() for a in panel_nodes(edges, ORDER))

@@ -1,6 +1,7 @@
 """Excitation beside ionisation: how much of the cross section bound–bound lines make."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -114,7 +115,7 @@ def _ionisation(
     breaks = breaks[(breaks >= low) & (breaks <= high)]
     steps = [
         np.geomspace(a, b, 1 + int(np.ceil(PANELS_PER_OCTAVE * np.log2(b / a))))[:-1]
-        for a, b in zip(breaks[:-1], breaks[1:], strict=True)
+        for a, b in pairwise(breaks)
     ]
     edges = np.append(np.concatenate(steps), high)
     x, w = legendre_rule(ORDER)

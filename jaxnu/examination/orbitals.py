@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnu.atom.field import AtomicField, self_consistent_field
-from jaxnu.constants import ATOMIC_MOMENTUM_keV, FINE_STRUCTURE
+from jaxnu.constants import FINE_STRUCTURE, ATOMIC_MOMENTUM_keV
 from jaxnu.elements import element, subshells
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxnu.constants import ATOMIC_MASS_keV, ELECTRON_MASS_keV, FINE_STRUCTURE
+from jaxnu.constants import FINE_STRUCTURE, ATOMIC_MASS_keV, ELECTRON_MASS_keV
 from jaxnu.elements import element
 
 SMALL = 0.05  # a correction of this size is said not to be small
