@@ -265,7 +265,7 @@ def _draw_plane(axes: "Axes") -> None:
     from jaxnu.examination.coulomb_green import hydrogen_density_function
 
     threshold = ATOMIC_MOMENTUM_keV**2 / (2.0 * ELECTRON_MASS_keV)
-    x, y = np.linspace(-5.0, 6.0, 133), np.linspace(-6.0, 3.0, 109)
+    x, y = np.linspace(-5.0, 6.0, 89), np.linspace(-6.0, 3.0, 73)
     Q2 = (x[None, :] + 1j * y[:, None]) * ATOMIC_MOMENTUM_keV**2
     T = PLANE_T * threshold
     F = T * np.abs(np.asarray(hydrogen_density_function("H", T, Q2)))

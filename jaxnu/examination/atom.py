@@ -153,6 +153,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def check_arguments(E_keV: float, mu: float) -> None:
+    """Refuse a neutrino energy or a magnetic moment that cannot be examined."""
+    low, high = ENERGY_RANGE_keV
+    checks.number_range("E_keV", E_keV, low, high, "keV", "a neutrino energy, such as 1000")
+    checks.magnetic_moment("mu", mu)
+    if mu == 0.0:
+        raise InputError("mu = 0 μ_B leaves nothing to examine; give mu > 0, such as 1e-11")
+
+
 def examine(
     target: str,
     E_keV: float = 1000.0,
@@ -169,11 +178,7 @@ def examine(
     Raises InputError for anything else.
     """
     require_x64("examine")
-    low, high = ENERGY_RANGE_keV
-    checks.number_range("E_keV", E_keV, low, high, "keV", "a neutrino energy, such as 1000")
-    checks.magnetic_moment("mu", mu)
-    if mu == 0.0:
-        raise InputError("mu = 0 μ_B leaves nothing to examine; give mu > 0, such as 1e-11")
+    check_arguments(E_keV, mu)
     if atom is None:
         made = response(target, thresholds=thresholds)
         checks.instance("target", made, CentralField, "give one element, H to Cs")

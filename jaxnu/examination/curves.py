@@ -63,7 +63,8 @@ def transfer_grid(low: float, high: float, atom: Response, steps: Response) -> n
     edges = np.unique(np.concatenate([own, np.asarray(steps.thresholds_keV)]))
     sides = np.concatenate([edges * (1.0 - EDGE), edges * (1.0 + EDGE)])
     above = (np.unique(own)[:, None] + KINETIC_keV).ravel()
-    T = np.unique(np.concatenate([np.geomspace(low, high, POINTS), sides, above]))
+    round_values = (np.array([1.0, 2.0, 5.0]) * 10.0 ** np.arange(-2, 2)[:, None]).ravel()
+    T = np.unique(np.concatenate([np.geomspace(low, high, POINTS), sides, above, round_values]))
     return T[(low <= T) & (high >= T)]
 
 
