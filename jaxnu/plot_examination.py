@@ -119,7 +119,7 @@ def _draw_departures(result: "Examination", path: Path) -> None:
              title=f"{result.target}: departures from stepping (band: 5%)")  # fmt: skip
     _mark_edges(left, result)
     names = orbital_names(result.target, result.labels)
-    size = {}
+    size: dict[str, float] = {}
     for d in result.departures:
         nl = names[result.labels.index(d.label)]
         size[nl] = max(size.get(nl, 0.0), abs(np.log(d.highest)), abs(np.log(d.lowest)))
@@ -307,9 +307,9 @@ def _draw_function(axes: "Axes", row: "Dispersion", i: int) -> None:
     T = row.T_keV[i]
     axes.set_title(f"{row.target}, $T$ = {T:.3g} keV" if T >= 0.1 else
                    f"{row.target}, $T$ = {1e3 * T:.3g} eV")  # fmt: skip
-    axes.annotate(f"$F(E,0)$: {row.F_zero:g}", (Q[0], row.F_zero), xytext=(6, -14),
+    axes.annotate(f"$T\\,F(E,0)$ = {row.F_zero:g}", (Q[0], row.F_zero), xytext=(6, -14),
                   textcoords="offset points", color=ATOM)  # fmt: skip
-    axes.annotate(f"integral: {row.integral_zero[i]:.4g}", (Q[0], row.integral_zero[i]),
+    axes.annotate(f"integral at 0: {row.integral_zero[i]:.4g}", (Q[0], row.integral_zero[i]),
                   xytext=(6, -26 if row.F_zero == 1.0 else 6), textcoords="offset points",
                   color=PHOTON)  # fmt: skip
     axes.grid(alpha=0.25, lw=0.4)

@@ -179,10 +179,16 @@ def examine(
     """
     require_x64("examine")
     check_arguments(E_keV, mu)
-    if atom is None:
-        made = response(target, thresholds=thresholds)
-        checks.instance("target", made, CentralField, "give one element, H to Cs")
-        atom = made
+    made = response(target, thresholds=thresholds) if atom is None else atom
+    if not isinstance(made, CentralField):
+        raise InputError(
+            f"target = {target!r} is no single atom of the central field; give an element, H to Cs"
+        )
+    return _examine(made, float(E_keV), float(mu), thresholds)
+
+
+def _examine(atom: CentralField, E_keV: float, mu: float, thresholds: str) -> Examination:
+    target = atom.target
     low, high = transfer_range(E_keV, atom)
     steps = response(target, "stepping")
     curves = cross_section_curves(transfer_grid(low, high, atom, steps), E_keV, atom, mu)
@@ -193,8 +199,8 @@ def examine(
     return Examination(
         target=target,
         Z=atom.Z,
-        E_keV=float(E_keV),
-        mu=float(mu),
+        E_keV=E_keV,
+        mu=mu,
         thresholds=thresholds,
         labels=atom.labels,
         thresholds_keV=edges.tolist(),

@@ -53,7 +53,7 @@ class Curves:
 
 def transfer_range(E_keV: float, atom: Response) -> tuple[float, float]:
     """The T [keV] that the examination covers."""
-    end = min(T_HIGH_keV, BELOW_END * float(transfer_end(np.float64(E_keV))))
+    end = min(T_HIGH_keV, BELOW_END * float(transfer_end(jnp.asarray(E_keV))))
     return T_LOW_keV, end if atom.T_max_keV is None else min(end, float(atom.T_max_keV))
 
 

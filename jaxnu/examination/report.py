@@ -135,8 +135,8 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "",
         "Why it fails: the relation needs an F that is analytic in Q² but for a cut along the "
         "positive axis. F has no cut there: it is smooth on that axis, real and imaginary part. "
-        "Its singularities lie elsewhere. The elastic part, the form factor squared over T, and every "
-        "line are real and their singularities are at negative Q² (hydrogen: Q² = −4p₀² and "
+        "Its singularities lie elsewhere. The elastic part, the form factor squared over T, and "
+        "every line are real and their singularities are at negative Q² (hydrogen: Q² = −4p₀² and "
         "−p₀²(1 + 1/n)²), so that they have no share in Im F, although they are all of F at Q = 0: "
         "for Z electrons Z²/T, coherent. Even for one electron the sum of all parts is singular, "
         "below the ionisation energy at Q² = −p₀²(1 + sqrt(1 − T/I))², above it at the complex "
@@ -214,8 +214,8 @@ def summary_lines(result: Examination) -> list[str]:
         low = min(result.departures, key=lambda d: d.lowest)
         lines.append(
             f"Near edges it departs both ways: {high.label} at most {high.highest:.2f} per "
-            f"electron at {1e3 * high.highest_T_keV:.4g} eV, {low.label} at least {low.lowest:.2f} at "
-            f"{1e3 * low.lowest_T_keV:.4g} eV."
+            f"electron at {1e3 * high.highest_T_keV:.4g} eV, {low.label} at least "
+            f"{low.lowest:.2f} at {1e3 * low.lowest_T_keV:.4g} eV."
         )
     last = result.dispersion
     lines.append(
