@@ -28,10 +28,10 @@ class Orbitals:
 
 @jax.jit
 def _radius_and_square(atom: AtomicField) -> tuple[Array, Array]:
-    """<r> and <p²> = ∫[P'² + l(l+1) P²/r²] dr of every orbital [a.u.]."""
-    mesh, P, l = atom.mesh, atom.bound.P, atom.bound.l[:, None]
-    kinetic = mesh.slope(P) ** 2 + l * (l + 1.0) * (P / mesh.r) ** 2
-    return mesh.integral(P**2 * mesh.r), mesh.integral(kinetic)
+    """<r> and <p²> = 2 (E − <V>) of every orbital [a.u.]."""
+    mesh, density = atom.mesh, atom.bound.P**2
+    potential = mesh.integral(density * atom.potential.at_nodes())
+    return mesh.integral(density * mesh.r), 2.0 * (atom.bound.energy - potential)
 
 
 def field_orbitals(target: str) -> Orbitals:
