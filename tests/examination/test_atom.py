@@ -22,8 +22,8 @@ def test_numbers_of_helium(result, agree):
     there = (result.curves.T_keV >= 0.2) & (result.curves.T_keV < 10.0)
     agree("central field over free", result.curves.total[there], result.curves.free[there], 0.011)
     assert result.dispersion.F_zero == 4.0
-    agree("F(E,0), elastic part", result.dispersion.elastic[:, 0], np.full(2, 4.0), 0.02)
-    agree("Z_eff", result.dispersion.integral_zero, np.full(2, 2.0), 0.03)
+    agree("F(E,0), elastic part", result.dispersion.elastic[:, 0], np.full(3, 4.0), 0.02)
+    agree("Z_eff", result.dispersion.integral_zero, np.full(3, 2.0), 0.03)
     agree("f-sum", result.sums.f_independent, np.ones(len(result.sums.Q_keV)), 1e-3)
     share, _ = result.transverse_share
     assert 0.0 < share < 1e-3
