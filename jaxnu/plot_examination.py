@@ -115,11 +115,13 @@ def _draw_departures(result: "Examination", path: Path) -> None:
     left.axhline(1.0, color=STEPPING, lw=1.0, ls="--")
     left.plot(c.T_keV, ratio, color=ATOM, lw=1.8)
     left.set(xscale="log", xlabel=T_LABEL, xlim=(c.T_keV[0], c.T_keV[-1]),
-             ylabel=r"$Z_\mathrm{eff}(T)$ / stepping count", ylim=(0.0, None),
+             ylabel=r"$Z_\mathrm{eff}(T)$ / stepping count",
+             ylim=(0.0, max(1.3, 1.15 * float(np.nanmax(ratio)))),
              title=f"{result.target}: departures from stepping (band: 5%)")  # fmt: skip
     _mark_edges(left, result)
     names = orbital_names(result.target, result.labels)
     size: dict[str, float] = {}
+    highest = max((d.highest for d in result.departures), default=1.0)
     for d in result.departures:
         nl = names[result.labels.index(d.label)]
         size[nl] = max(size.get(nl, 0.0), abs(np.log(d.highest)), abs(np.log(d.lowest)))
@@ -133,7 +135,7 @@ def _draw_departures(result: "Examination", path: Path) -> None:
             label=f"{nl} (edge {1e3 * result.thresholds_keV[i]:.4g} eV)",
         )  # fmt: skip
     right.axhline(1.0, color=STEPPING, lw=1.0, ls="--", label="stepping")
-    right.set(xscale="log", xlim=(0.3, 3e3), ylim=(0.0, None), xlabel="energy above the edge [eV]",
+    right.set(xscale="log", xlim=(0.3, 3e3), ylim=(0.0, 1.15 * max(1.1, highest)), xlabel="energy above the edge [eV]",
               ylabel="electrons seen, per electron", title="where it departs most")  # fmt: skip
     right.legend(frameon=False, fontsize="small")
     for axes in (left, right):

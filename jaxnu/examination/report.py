@@ -213,9 +213,12 @@ def summary_lines(result: Examination) -> list[str]:
         high = max(result.departures, key=lambda d: d.highest)
         low = min(result.departures, key=lambda d: d.lowest)
         lines.append(
-            f"Near edges it departs both ways: {high.label} at most {high.highest:.2f} per "
-            f"electron at {1e3 * high.highest_T_keV:.4g} eV, {low.label} at least "
-            f"{low.lowest:.2f} at {1e3 * low.lowest_T_keV:.4g} eV."
+            f"Near edges an electron counts from {low.lowest:.2f} ({low.label}, T = "
+            f"{1e3 * low.lowest_T_keV:.4g} eV) to {high.highest:.2f} ({high.label}, T = "
+            f"{1e3 * high.highest_T_keV:.4g} eV): departures from stepping of both signs."
+            if high.highest > 1.05
+            else f"Near edges an electron counts down to {low.lowest:.2f} ({low.label}, T = "
+            f"{1e3 * low.lowest_T_keV:.4g} eV)."
         )
     last = result.dispersion
     lines.append(
