@@ -135,8 +135,9 @@ def _draw_departures(result: "Examination", path: Path) -> None:
             label=f"{nl} (edge {1e3 * result.thresholds_keV[i]:.4g} eV)",
         )  # fmt: skip
     right.axhline(1.0, color=STEPPING, lw=1.0, ls="--", label="stepping")
-    right.set(xscale="log", xlim=(0.3, 3e3), ylim=(0.0, 1.15 * max(1.1, highest)), xlabel="energy above the edge [eV]",
-              ylabel="electrons seen, per electron", title="where it departs most")  # fmt: skip
+    right.set(xscale="log", xlim=(0.3, 3e3), ylim=(0.0, 1.15 * max(1.1, highest)),
+              xlabel="energy above the edge [eV]", ylabel="electrons seen, per electron",
+              title="where it departs most")  # fmt: skip
     right.legend(frameon=False, fontsize="small")
     for axes in (left, right):
         axes.grid(alpha=0.25, lw=0.4)
