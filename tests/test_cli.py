@@ -176,6 +176,7 @@ def test_flux_of_a_file(capsys):
     assert reactor["antineutrino"]
 
 
+@pytest.mark.slow
 def test_examine_writes_report_numbers_and_pictures(capsys):
     assert main(["examine", "He", "--energy-keV", "100", "--out", "helium"]) == 0
     out, _ = capsys.readouterr()

@@ -9,6 +9,7 @@ import pytest
 from jaxnu.errors import InputError
 from jaxnu.examination import examine
 from jaxnu.examination.report import report_markdown, summary_lines
+from jaxnu.plot_examination import plot_examination
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,12 @@ def test_the_report_says_it(result):
     for table in tables:
         columns = {line.count("|") for line in table.splitlines()}
         assert len(columns) == 1, table
+
+
+def test_every_picture_is_drawn(result, tmp_path):
+    drawn = plot_examination(result, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"He-{name}.png" for name in drawn}
+    assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in drawn.values())
 
 
 def test_refusals(helium):
