@@ -176,6 +176,20 @@ def test_flux_of_a_file(capsys):
     assert reactor["antineutrino"]
 
 
+@pytest.mark.slow
+def test_examine_writes_report_numbers_and_pictures(capsys):
+    assert main(["examine", "He", "--energy-keV", "100", "--out", "helium"]) == 0
+    out, _ = capsys.readouterr()
+    assert "the full result is" in out and "eq 13 does not hold" in out
+    written = json.loads(Path("helium/report.json").read_text())
+    assert written["target"] == "He" and written["E_keV"] == 100.0
+    text = Path("helium/report.md").read_text()
+    for name in written["pictures"].values():
+        assert f"({name})" in text
+        assert (Path("helium") / name).read_bytes()[:8] == PNG
+    assert len(list(Path("helium").iterdir())) == 9, "no temporary file is left"
+
+
 # ---- atoms ---------------------------------------------------------------------------------------
 
 
@@ -323,6 +337,13 @@ def test_build_of_helium_gives_the_shipped_table(capsys):
 
 
 BAD = {
+    "examined: no element": (["examine", "Xx"], ["Xx", "H to Cs"]),
+    "examined: a compound": (["examine", "NaI"], ["NaI", "H to Cs"]),
+    "examined: too heavy": (["examine", "Pb"], ["Pb", "H to Cs"]),
+    "examined: energy": (["examine", "He", "--energy-keV", "1"], ["E_keV = 1 keV", "[5, 1e+06]"]),
+    "examined: no moment": (["examine", "He", "--mu", "0"], ["mu = 0"]),
+    "examined: thresholds": (["examine", "He", "--thresholds", "modle"], ["'modle'", "model"]),
+    "examined: no folder": (["examine", "He", "--out", "/dev/null"], ["--out", "is a file"]),
     "unknown experiment": (["limit", "xenonnt"], ["'xenonnt'", "xenonnt-sr0"]),
     "a forecast has no counts": (["limit", "gemma"], ["gemma", "counts", "forecast"]),
     "unknown model": (["limit", "xenonnt-sr0", "--response", "steping"], ["'steping'", "stepping"]),
@@ -412,7 +433,8 @@ def test_malformed_file_is_refused(capsys, tmp_path):
 
 def test_help_teaches(capsys):
     names = (
-        "limit", "forecast", "rate", "cross-section", "flux", "atom", "atom build", "experiments"
+        "limit", "forecast", "rate", "cross-section", "flux", "atom", "atom build", "examine",
+        "experiments",
     )  # fmt: skip
     for command in names:
         with pytest.raises(SystemExit) as stop:
