@@ -159,7 +159,7 @@ def test_arguments_are_checked(xenonnt, stepping):
         ({"confidence_level": 90}, "confidence_level = 90 is outside (0.5, 1)"),
         ({"confidence_level": float("nan")}, "confidence_level = nan"),
         ({"convention": "feldman-cousins"}, "convention = 'feldman-cousins'"),
-        ({"method": "bayes"}, "method = 'bayes'"),
+        ({"method": "bays"}, "method = 'bays'"),
     ):
         with pytest.raises(InputError) as refusal:
             limit(xenonnt, stepping, **options)
