@@ -97,11 +97,10 @@ def _run_limit(arguments: argparse.Namespace) -> None:
             for pair in zip(experiments, atoms, strict=True)
         ]
         with step("signal, fit and derivatives (compiled on the first run)"):
-            alone = len(experiments) == 1
-            what = (experiments[0], atoms[0]) if alone else (experiments, atoms)
-            result = find(*what, **options)
+            one = len(experiments) == 1
+            result = find(experiments[0] if one else experiments, atoms, **options)
         with step("the same with doubled nodes in T, E and Q"):
-            change = convergence(result, *what, [one.result() for one in refined])
+            change = convergence(result, experiments, atoms, [model.result() for model in refined])
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with step(f"writing {arguments.out / base}.json and .png"):
         plot_limit(result, arguments.out / f"{base}.png")
@@ -147,7 +146,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
             *(
                 f"  {name:<14} {float(value):+.3f} sigma, {parameter}"
                 for name, parameter in one.systematics
-                for value in [result.nuisances.get(f"{prefix}{name}", result.nuisances.get(name))]
+                for value in [result.nuisances[name if name in result.shared else prefix + name]]
             ),
             f"  signal         {signal:.4g} events at the limit",
             f"                 threshold {float(one.parameters.threshold_keV):.4g} keV: half of "

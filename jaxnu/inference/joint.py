@@ -149,7 +149,7 @@ def log_slopes(
     if method not in crossing.METHODS:
         return None
     x, slopes = _slopes(parts, names, shared, method, confidence, convention)
-    found = {}
+    found: dict[str, float] = {}
     for name, slope, directions in zip(names, slopes, moved, strict=True):
         # of the likelihood alone: √n that goes with it has no slope at n = 0
         values = 0.5 * _along(slope.model, directions.model) / float(x)

@@ -284,9 +284,7 @@ def _atoms(
     if response is None:
         made = {target: make_response(target) for target in {one.target for one in experiments}}
         return tuple(made[one.target] for one in experiments)
-    found: tuple[Any, ...] = (
-        tuple(response) if isinstance(response, list | tuple) else (response,)  # type: ignore
-    )
+    found: tuple[Any, ...] = tuple(response) if isinstance(response, list | tuple) else (response,)
     if len(found) != len(experiments):
         raise InputError(
             f"response has {len(found)} atoms for {len(experiments)} experiments; give one for "
@@ -314,6 +312,7 @@ def _general_limit(
     traced = checks.is_traced(experiments, responses)
     choice = method, confidence_level, convention
     blank: dict[str, Any]
+    rest: dict[str, Any] = {}
     if traced:
         if method not in ASYMPTOTIC:
             raise InputError(
@@ -327,7 +326,7 @@ def _general_limit(
         joint = joint_limits.joint_model(parts, names, shared)
         value = jnp.sqrt(limit_value(joint, *choice) * MU2_UNIT)
         blank = {"expected_mu_B": None, "derivatives": None, "scan_mu2": None, "scan_q": None}
-        theta, residual, rest = None, None, {}
+        theta, residual = None, None
     else:
         likelihoods, moves = [], []
         for e, r in zip(experiments, responses, strict=True):
@@ -564,7 +563,7 @@ def convergence(
         refined = [
             refined_model(*pair, result.data) for pair in zip(experiments, responses, strict=True)
         ]
-    models = list(refined) if isinstance(refined, list | tuple) else [refined]
+    models: list[Any] = list(refined) if isinstance(refined, list | tuple) else [refined]
     if result.method == "profile" and len(models) == 1 and result.interval_mu2 is None:
         still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), models[0])
         value, _, _ = _fit_and_tangents(models[0], still, result.delta, experiments[0].numerics)
