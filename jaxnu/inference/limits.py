@@ -234,7 +234,11 @@ def _limit(
     if method != "profile" or details or len(experiments) > 1:
         choice = confidence_level, convention, method, tuple(shared)
         return _general_limit(experiments, responses, *choice, data)
-    return _profile_limit(experiments[0], responses[0], confidence_level, convention, data)
+    found = _profile_limit(experiments[0], responses[0], confidence_level, convention, data)
+    if found is None:  # the norm of the background ends at zero: for a search with that bound
+        choice = confidence_level, convention, method, ()
+        found = _general_limit(experiments, responses, *choice, data)
+    return found
 
 
 def check_method(confidence_level: float, convention: str | None, method: str) -> str:
@@ -399,8 +403,11 @@ def _profile_limit(
     confidence_level: float,
     convention: str,
     data: str,
-) -> LimitResult:
-    """The profile limit of one experiment, through two programs that compile in a few seconds."""
+) -> LimitResult | None:
+    """The profile limit of one experiment, through two programs that compile in a few seconds.
+
+    None if the norm of a background ends below zero: the short likelihood has no bound there.
+    """
     delta = statistic_threshold(confidence_level, convention)
     traced = checks.is_traced(experiment, response)
     parameters, numerics = experiment.parameters, experiment.numerics
@@ -414,8 +421,14 @@ def _profile_limit(
         value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
+        if isinstance(model, BinnedModel) and np.isposinf(fit.residual):
+            _check_templates(experiment, model)
+            return None
         _check_fit(experiment, model, fit)
-        expected = float(_fit_and_tangents(model.asimov(), moved, delta, numerics)[0])
+        quiet, _, quiet_fit = _fit_and_tangents(model.asimov(), moved, delta, numerics)
+        if not float(quiet_fit.residual) < numerics.fit_accepted:
+            return None
+        expected = float(quiet)
         derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
     return LimitResult(
         limit_mu_B=value,

@@ -62,7 +62,8 @@ def upper_limit(
     the last digits and the derivatives in the model: by the implicit function theorem the first
     step has the first ones, and each further one the next order, as its error is O(dmodel) times
     that of the step before.
-    The residual is the largest |r| before that step, in units of 1σ; NaN if the search failed.
+    The residual is the largest |r| before these steps, in units of 1σ; NaN if the search failed,
+    infinite if it ended at β < 0 or nowhere: the bound β ≥ 0 is for the general likelihood.
     """
     constant = lax.stop_gradient(model)
     unit = constant.scale
@@ -85,6 +86,7 @@ def upper_limit(
         r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
         return r, slope, curvature
 
+    constant_up, constant_best = up, best
     points = jnp.stack([up, best])
     r, slope, curvature = equations(points)
     zero = jnp.zeros(2)
@@ -105,6 +107,9 @@ def upper_limit(
     inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
     residual = lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(r)), inward))
     residual = jnp.where(converged, residual, jnp.nan)
+    # the searches do not know that β ≥ 0; a NaN is a norm that few counts do not hold
+    known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0)
+    residual = jnp.where(known, residual, jnp.inf)
     return up[0], (best, residual)
 
 
