@@ -236,6 +236,8 @@ LAYERS = (
     {"experiments"},
     {"counts", "flux_summary"},
     {"inference"},
+    {"costs"},
+    {"design"},
     {"plot"},
     {"commands"},
     {"cli"},

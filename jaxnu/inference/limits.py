@@ -70,7 +70,8 @@ class LimitResult:
     threshold_keV, exposure_kg_day: of the experiment that was fitted.
     counts, errors, background, signal: per bin; the data (ON − OFF where they are a difference)
         with their 1σ, the background at the best fit (zero in a difference), signal at the limit.
-    With details, or by another method than "profile", else None:
+    With details, by another method than "profile", or where the norm of a background ends at zero,
+        else None:
     interval_mu2: both ends of the interval [μ_B²]. significance, p0: Z = √q0 of a discovery and its
         p-value; None where the data cannot be without a signal.
     pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).

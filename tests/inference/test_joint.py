@@ -187,13 +187,14 @@ def test_a_shared_systematic_is_one(gemma, ge, agree):
 
 
 def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
-    """XENONnT as observed with GEMMA's counts at a signal: MIGRAD and MINOS of x and two norms."""
+    """Both with a signal, not the same: MIGRAD and MINOS of x and two norms."""
     Minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit
     a = [np.asarray(t) for t in templates(xenonnt, xe)]
     b = [np.asarray(t) for t in templates(gemma, ge, background_moves=False)]
-    seen = gemma.replace(counts=np.round(4.0 * unit * b[0] + 1.02 * b[1]))
-    result = limit([xenonnt, seen], [xe, ge])
-    n, m = np.asarray(xenonnt.counts), np.asarray(seen.counts)
+    first = xenonnt.replace(counts=np.round(1.2 * unit * a[0] + 0.97 * a[1]))
+    second = gemma.replace(counts=np.round(9.0 * unit * b[0] + 1.02 * b[1]))
+    result = limit([first, second], [xe, ge])
+    n, m = np.asarray(first.counts), np.asarray(second.counts)
 
     def deviance(x, first, second):
         total = 0.0
