@@ -90,8 +90,8 @@ def joint_model(
     return Model(
         measurements=tuple(measurements),
         auxiliary=jnp.zeros(count),
-        lower=jnp.stack([low for low, _, _ in found.values()]).reshape(count),
-        upper=jnp.stack([high for _, high, _ in found.values()]).reshape(count),
+        lower=jnp.array([low for low, _, _ in found.values()], float).reshape(count),
+        upper=jnp.array([high for _, high, _ in found.values()], float).reshape(count),
         nuisances=tuple(found),
         free=tuple(name for name, (_, _, free) in found.items() if free),
     )

@@ -41,7 +41,7 @@ def directions(experiment, atom):
         def move(p, atom, s):
             old = getattr(p, field)
             size = scale.get(field, np.asarray(getattr(experiment.parameters, field)))
-            step = SIZES[field] * np.where(which, size, 0.0)
+            step = SIZES[field] * which * size
             return dataclasses.replace(p, **{field: old + s * step}), atom
 
         return move
@@ -68,11 +68,13 @@ def directions(experiment, atom):
         ):
             continue  # there is none in this experiment
         if value.size == 1:
-            found[field] = along(field, True)
+            found[field] = along(field, 1.0)
             continue
-        found[field] = along(field, np.ones(value.size, bool))
+        found[field] = along(field, np.ones(value.size))
         if field != "resolution_keV":  # one number alone; an offset that is not an end
-            found[f"{field}, one"] = along(field, number == max(value.size // 3, 1))
+            one = number == max(value.size // 3, 1)
+            # a knot of the efficiency moves against its neighbours, to which the slopes are sharp
+            found[f"{field}, one"] = along(field, 0.1 * one if field == "efficiency" else one)
     count = atom.thresholds_keV.size
     found["all thresholds"] = shells(np.ones(count))
     for k in {0, count // 2}:

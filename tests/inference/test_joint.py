@@ -39,6 +39,14 @@ def detailed(xenonnt, xe):
     return limit(xenonnt, xe, details=True)
 
 
+def poisson_deviance(mean, counts):
+    """−2 ln L over that of mean = counts: a small number, of which MINOS can see the steps."""
+    at = mean > 0.0
+    mean, counts = mean[at], counts[at]
+    ratio = np.where(counts > 0.0, mean / np.where(counts > 0.0, counts, 1.0), 1.0)
+    return 2.0 * np.sum(mean - counts - counts * np.log(ratio))
+
+
 def by_hand(experiment, atom, unit):
     """The likelihood of XENONnT from its templates alone."""
     signal, background = templates(experiment, atom)
@@ -199,9 +207,7 @@ def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
     def deviance(x, first, second):
         total = 0.0
         for (s, background), counts, factor in ((a, n, first), (b, m, second)):
-            mean = x * unit * s + factor * background
-            at = mean > 0.0
-            total += 2.0 * np.sum(mean[at] - counts[at] * np.log(mean[at]))
+            total += poisson_deviance(x * unit * s + factor * background, counts)
         return total
 
     found = Minuit(deviance, x=0.5, first=1.0, second=1.0)
@@ -210,7 +216,7 @@ def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
     found.migrad()
     found.minos("x")
     print(result.summary())
-    assert found.values["x"] > 0.01
+    assert found.values["x"] > 0.01 and found.merrors["x"].is_valid
     upper = found.values["x"] + found.merrors["x"].upper
     agree("limit", result.limit_mu_B, np.sqrt(upper * unit), 1e-4)
     agree("best fit", result.best_fit_mu2 / unit, found.values["x"], 1e-3)
@@ -263,12 +269,7 @@ def plain_deviance(experiment, atom, unit, x_true, fall=0.0):
     counts = np.random.default_rng(11).poisson(x_true * s + less * b).astype(float)
     seen = experiment.replace(counts=counts)
 
-    def deviance(x, norm):
-        mean = x * s + norm * b
-        at = mean > 0.0
-        return 2.0 * np.sum(mean[at] - counts[at] * np.log(mean[at]))
-
-    return seen, deviance
+    return seen, lambda x, norm: poisson_deviance(x * s + norm * b, counts)
 
 
 @pytest.mark.parametrize("name", [
@@ -293,7 +294,7 @@ def test_limits_of_shipped_experiments_are_iminuits(name, unit, agree):
     seen, deviance = plain_deviance(experiment, atom, unit, 2.0 * expected)
     found = fit(deviance)
     found.minos("x")
-    assert found.valid and found.values["x"] > 0.1 * expected
+    assert found.merrors["x"].is_valid and found.values["x"] > 0.1 * expected
     upper = found.values["x"] + found.merrors["x"].upper
     result = limit(seen, atom)
     agree(f"{name}: MINOS", result.limit_mu_B, np.sqrt(upper * unit), 1e-3)
