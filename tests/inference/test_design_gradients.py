@@ -13,12 +13,13 @@ from jaxnu.experiments import available
 
 STEP = 0.02
 # of a step of one: a fraction of each number (threshold, energies of the efficiency: of the
-# threshold; bin edges: of a bin), so that STEP is small against what the forecast varies over
+# threshold; bin edges: of a bin), so that STEP is small against what the forecast varies over, the
+# narrowest turn-on among it
 SIZES = {
-    "threshold_keV": 0.05,
+    "threshold_keV": 0.01,
     "exposure_kg_day": 1.0,
     "resolution_keV": 0.5,
-    "efficiency_offset_keV": 0.02,
+    "efficiency_offset_keV": 0.004,
     "efficiency": 0.5,
     "bin_edges_keV": 0.2,
     "background": 1.0,
