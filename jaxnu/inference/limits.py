@@ -77,7 +77,7 @@ class LimitResult:
     pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
     impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B].
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
-        the nuisances fitted at μ = 0. accuracy: relative error by quadrature or toys.
+        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature or toys.
     shared: nuisances that are one in several experiments.
     Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
     counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
