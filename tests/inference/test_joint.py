@@ -173,27 +173,6 @@ def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     assert convergence(both, [gemma, gemma.replace(name="twin")], [ge, ge]) < 1e-3
 
 
-@pytest.mark.slow
-def test_a_shared_systematic_is_one(gemma, ge, agree):
-    """One efficiency of 10% for both copies is that of the doubled exposure; two are weaker."""
-
-    def uncertain(name, exposure=1.0):
-        return gemma.replace(
-            name=name, systematics=(("yield", "flux"),), systematic_uncertainty=[0.3],
-            exposure_kg_day=exposure * gemma.parameters.exposure_kg_day,
-        )  # fmt: skip
-
-    copies = [uncertain("a"), uncertain("b")]
-    twice = sensitivity(uncertain("c", 2.0), ge)
-    one = sensitivity(copies, [ge, ge], shared=("yield",))
-    two = sensitivity(copies, [ge, ge])
-    agree("shared", one.limit_mu_B, twice.limit_mu_B, 1e-9)
-    print("shared", one.limit_mu_B, "each its own", two.limit_mu_B)
-    assert two.limit_mu_B < one.limit_mu_B * (1.0 - 1e-4)
-    assert set(one.nuisances) == {"yield", "a: background", "b: background"}
-    assert set(two.nuisances) == {"a: yield", "b: yield", "a: background", "b: background"}
-
-
 def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
     """Both with a signal, not the same: MIGRAD and MINOS of x and two norms."""
     Minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit
