@@ -40,7 +40,15 @@ def _save(figure: "Figure", path: Path) -> None:
 
 
 def plot_limit(result: "LimitResult", path: Path) -> None:
-    """Draw counts with background and signal, and the profile of the test statistic, as PNG."""
+    """Draw counts with background and signal, and the test statistic, as PNG.
+
+    Of several experiments the test statistic alone.
+    """
+    if isinstance(result.counts, tuple):
+        figure = _figure(6.0, 4.4)
+        _draw_scan(figure.subplots(), result)
+        _save(figure, path)
+        return
     edges, counts = np.asarray(result.bin_edges_keV), np.asarray(result.counts)
     background, signal = np.asarray(result.background), np.asarray(result.signal)
     width, middle = np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
@@ -70,29 +78,76 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     spectrum.set_ylim(min(low, 0.0) if counts.min() < 0.0 else 0.0, 1.25 * high)
     spectrum.title.set_fontsize("medium")
     spectrum.legend(frameon=False, fontsize="small")
+    _draw_scan(profile, result)
+    _save(figure, path)
 
+
+def _draw_scan(profile: "Axes", result: "LimitResult") -> None:
+    """q(μ²), or −2 ln of a posterior, with the limit."""
     unit = 1e-22
     limit, cl = result.limit_mu_B**2 / unit, 100 * result.confidence_level
     profile.plot(np.asarray(result.scan_mu2) / unit, result.scan_q, color="k")
-    profile.axhline(result.delta, color="tab:gray", lw=1, ls=":")
     profile.axvline(limit, color="tab:red", lw=1, ls="--")
     profile.text(
         limit, 0.97, f"{result.limit_mu_B:.3g} $\\mu_B$ ({cl:g}% CL)", color="tab:red",
         transform=profile.get_xaxis_transform(), fontsize="small", rotation=90, ha="right",
         va="top",
     )  # fmt: skip
-    profile.text(
-        0.02 * profile.get_xlim()[1], result.delta, f"{result.convention}: {result.delta:.3f}",
-        fontsize="small", va="bottom", color="tab:gray",
-    )  # fmt: skip
+    if result.delta is not None:
+        profile.axhline(result.delta, color="tab:gray", lw=1, ls=":")
+        profile.text(
+            0.02 * profile.get_xlim()[1], result.delta, f"{result.convention}: {result.delta:.3f}",
+            fontsize="small", va="bottom", color="tab:gray",
+        )  # fmt: skip
+    if result.bands_mu_B is not None:
+        for k, alpha in ((0, 0.15), (1, 0.25)):
+            low, high = (result.bands_mu_B[i] ** 2 / unit for i in (k, 4 - k))
+            profile.axvspan(low, high, color="tab:green", alpha=alpha, lw=0)
     profile.set(
         xlabel=r"$\mu_\nu^2$ [$10^{-22}\,\mu_B^2$]",
-        ylabel=r"$q = -2\,\ln\,L(\mu_\nu^2)/L_{\max}$",
+        ylabel=(
+            "−2 ln of the posterior density over its peak"
+            if result.method == "bayes"
+            else r"$q = -2\,\ln\,L(\mu_\nu^2)/L_{\max}$"
+        ),
         title=f"{result.target}, atomic model: {result.response}",
         xlim=(0.0, None),
     )
     profile.set_ylim(bottom=0.0)
     profile.title.set_fontsize("medium")
+
+
+def plot_tornado(derivatives: Mapping[str, Mapping[str, float]], title: str, path: Path) -> None:
+    """Draw d ln(limit)/d ln(parameter) as bars, the longest on top, as PNG.
+
+    derivatives: what is drawn → parameter → value; each a bar of its own colour. Parameters on
+    which no limit depends are left out.
+    """
+    sizes: dict[str, float] = {}
+    for slopes in derivatives.values():
+        for name, value in slopes.items():
+            sizes[name] = max(sizes.get(name, 0.0), abs(value))
+    names = sorted((n for n in sizes if sizes[n] > 1e-6), key=lambda n: sizes[n])
+    figure = _figure(7.5, 1.6 + 0.32 * max(len(names), 3))
+    axes = figure.subplots()
+    height = 0.8 / len(derivatives)
+    reach = max((sizes[name] for name in names), default=1.0)
+    for k, (label, slopes) in enumerate(derivatives.items()):
+        at = np.arange(len(names)) + 0.4 - height * (k + 0.5)
+        values = np.array([slopes.get(name, 0.0) for name in names])
+        axes.barh(at, values, height, color=f"C{k}", label=label)
+        for y, value in zip(at, values, strict=True):
+            axes.annotate(
+                f"{value:+.3f}", (value, y), xytext=(4 if value >= 0.0 else -4, 0), va="center",
+                ha="left" if value >= 0.0 else "right", textcoords="offset points", fontsize=7,
+            )  # fmt: skip
+    axes.axvline(0.0, color="k", lw=0.8)
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set(xlim=(-1.25 * reach, 1.25 * reach))
+    axes.set_xlabel(r"d ln(expected limit on $\mu_\nu$) / d ln(parameter)")
+    axes.set_title(title, fontsize="medium")
+    if len(derivatives) > 1:
+        axes.legend(frameon=False, fontsize="small", loc="lower right")
     _save(figure, path)
 
 

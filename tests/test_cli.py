@@ -84,6 +84,19 @@ def test_forecast_of_a_difference_in_words(capsys):
     assert Path("forecast-gemma-2010.png").read_bytes()[:8] == PNG
 
 
+def test_two_forecasts_in_one(capsys):
+    words = "forecast gemma-2010 texono-2007 --response free --method profile --out both"
+    assert main(words.split()) == 0
+    text = capsys.readouterr().out
+    result = json.loads(Path("both/forecast-gemma-2010-texono-2007.json").read_text())
+    alone = result["impacts_mu_B"], result["bands_mu_B"]
+    print(text, alone)
+    assert "gemma-2010: exposure" in text and "texono-2007: exposure" in text
+    assert "discovery" in text and "bands" in text and len(result["counts"]) == 2
+    assert result["convergence"] < 1e-3
+    assert Path("both/forecast-gemma-2010-texono-2007.png").read_bytes()[:8] == PNG
+
+
 def test_cross_section_table_has_every_shell(capsys):
     command = ["cross-section", "--target", "Ge", "--energy-keV", "1000", "--response", "stepping"]
     command += ["--response", "free", "--plot", "out.png", "--csv", "out.csv", "--points", "50"]
@@ -347,6 +360,19 @@ BAD = {
     "unknown experiment": (["limit", "xenonnt"], ["'xenonnt'", "xenonnt-sr0"]),
     "a forecast has no counts": (["limit", "gemma"], ["gemma", "counts", "forecast"]),
     "unknown model": (["limit", "xenonnt-sr0", "--response", "steping"], ["'steping'", "stepping"]),
+    "unknown method": (["limit", "xenonnt-sr0", "--method", "bays"], ["'bays'", "'bayes'"]),
+    "a convention of another method": (
+        ["limit", "xenonnt-sr0", "--method", "cls", "--convention", "two-sided"],
+        ["leave it out"],
+    ),
+    "one experiment twice": (["forecast", "gemma", "gemma"], ["repeat a name"]),
+    "nothing to share": (["forecast", "gemma", "--shared", "flux"], ["shared = 'flux'"]),
+    "a design of nothing": (["design"], ["needs an experiment"]),
+    "no costs": (["design", "gemma", "--free", "exposure"], ["--cost"]),
+    "costs that are not there": (
+        ["design", "gemma", "--free", "exposure", "--cost", "none.toml"],
+        ["none.toml", "--new"],
+    ),
     "unknown convention": (["limit", "xenonnt-sr0", "--convention", "both"], ["'both'"]),
     "confidence level": (["limit", "xenonnt-sr0", "--confidence-level", "90"], ["90", "0.9"]),
     "threshold in eV": (["forecast", "gemma", "--threshold-keV", "1500"], ["1500", "keV"]),
@@ -433,7 +459,8 @@ def test_malformed_file_is_refused(capsys, tmp_path):
 
 def test_help_teaches(capsys):
     names = (
-        "limit", "forecast", "rate", "cross-section", "flux", "atom", "atom build", "examine",
+        "limit", "forecast", "design", "rate", "cross-section", "flux", "atom", "atom build",
+        "examine",
         "experiments",
     )  # fmt: skip
     for command in names:

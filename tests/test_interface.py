@@ -238,6 +238,8 @@ LAYERS = (
     {"nuclear_counts"},
     {"counts", "flux_summary"},
     {"inference"},
+    {"costs"},
+    {"design"},
     {"plot"},
     {"plot_examination"},
     {"commands"},

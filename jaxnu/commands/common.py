@@ -155,11 +155,12 @@ def named_response(target: str, model: str) -> "Response":
         return response(target, model, progress=progress)
 
 
-def named_experiment(arguments: argparse.Namespace) -> "Experiment":
+def named_experiment(arguments: argparse.Namespace, name: str | None = None) -> "Experiment":
+    """The experiment of the command line, or the one of this name among several."""
     from jaxnu import enable_compilation_cache, load_experiment
 
     enable_compilation_cache()
-    experiment = load_experiment(arguments.experiment)
+    experiment = load_experiment(arguments.experiment if name is None else name)
     threshold = getattr(arguments, "threshold_keV", None)
     return experiment if threshold is None else experiment.replace(threshold_keV=threshold)
 

@@ -17,6 +17,8 @@ from jaxnu.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jaxnu.experiments import Experiment
     from jaxnu.inference import LimitResult
 
@@ -32,17 +34,28 @@ def add_commands(command: Command) -> None:
             f"Prints the {what}, best fit, background and derivatives, and\n"
             f"writes {name}-EXPERIMENT.json and .png.\n\n"
             f"  jaxnu {name} {'xenonnt-sr0' if name == 'limit' else 'gemma'}\n"
-            f"  jaxnu {name} my.toml --response free --convention one-sided --out results\n\n"
+            f"  jaxnu {name} my.toml --response free --convention one-sided --out results\n"
+            f"  jaxnu {name} {'xenonnt-sr0' if name == 'limit' else 'gemma'} --method cls\n"
+            f"  jaxnu {name} a.toml b.toml --shared flux     one mu_nu for both\n\n"
             "Conventions (90%): two-sided, q = 2.706; one-sided, q = 1.642; q is minus twice the\n"
             "logarithm of the profile likelihood ratio, mu_nu^2 >= 0. As an upper limit the\n"
             "two-sided form covers about 95%. Derivatives are\n"
             "d ln(limit)/d ln(parameter), exact, from the same fit.",
         )  # fmt: skip
-        sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
+        sub.add_argument("experiment", nargs="+",
+                         help="a shipped name (jaxnu experiments) or a TOML file; several share "
+                         "mu_nu in one likelihood")  # fmt: skip
         response_argument(sub, several=False)
         sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
                          help="between 0.5 and 1 (default 0.90)")  # fmt: skip
-        sub.add_argument("--convention", default="two-sided", help="two-sided (default), one-sided")
+        sub.add_argument("--convention", help="two-sided, one-sided (default: the method's own; "
+                         "two-sided of a profile)")  # fmt: skip
+        sub.add_argument("--method", default="profile", metavar="NAME",
+                         help="profile (default), cls, clsb, bayes, feldman-cousins")  # fmt: skip
+        sub.add_argument("--details", action="store_true",
+                         help="with a profile too: significance, bands, impacts")  # fmt: skip
+        sub.add_argument("--shared", default="", metavar="NAMES",
+                         help="systematics that are one in all experiments (a,b)")  # fmt: skip
         if name == "forecast":
             sub.add_argument("--threshold-keV", type=number, metavar="T",
                              help="move the efficiency curve to this threshold")  # fmt: skip
@@ -54,40 +67,50 @@ def add_commands(command: Command) -> None:
 def _run_limit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
     from jaxnu.inference import convergence, limit, sensitivity
-    from jaxnu.inference.limits import refined_model, statistic_threshold
+    from jaxnu.inference.limits import check_method, refined_model
     from jaxnu.plot import plot_limit
 
-    with step(f"reading {arguments.experiment}"):
-        experiment = named_experiment(arguments)
-    base = f"{arguments.command}-{experiment.name}"
+    with step(f"reading {' '.join(arguments.experiment)}"):
+        experiments = [named_experiment(arguments, name) for name in arguments.experiment]
+    base = "-".join([arguments.command, *(one.name for one in experiments)])
     make_folder(arguments.out)
     for ending in ("png", "json"):  # before the work, not after it
         check_writable(arguments.out / f"{base}.{ending}")
-    atom = named_response(experiment.target, arguments.response)
+    targets = dict.fromkeys(one.target for one in experiments)
+    made = {target: named_response(target, arguments.response) for target in targets}
+    atoms = [made[one.target] for one in experiments]
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
+        "method": arguments.method,
     }
-    statistic_threshold(**options)
+    check_method(**options)
     find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
+    options |= {"details": arguments.details}
+    if len(experiments) > 1 or arguments.shared:
+        shared = [name.strip() for name in arguments.shared.split(",") if name.strip()]
+        options |= {"shared": tuple(shared)}
     # two programs of about the same size, compiled side by side
     with ThreadPoolExecutor(1) as beside:
-        refined = beside.submit(refined_model, experiment, atom, data)
+        refined = [
+            beside.submit(refined_model, *pair, data)
+            for pair in zip(experiments, atoms, strict=True)
+        ]
         with step("signal, fit and derivatives (compiled on the first run)"):
-            result = find(experiment, atom, **options)
+            one = len(experiments) == 1
+            result = find(experiments[0] if one else experiments, atoms, **options)
         with step("the same with doubled nodes in T, E and Q"):
-            change = convergence(result, experiment, atom, refined.result())
+            change = convergence(result, experiments, atoms, [model.result() for model in refined])
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with step(f"writing {arguments.out / base}.json and .png"):
         plot_limit(result, arguments.out / f"{base}.png")
         write_text(arguments.out / f"{base}.json", text + "\n")
-    print(text if arguments.json else _limit_report(result, experiment, change))
+    print(text if arguments.json else _limit_report(result, experiments, change))
 
 
-def _limit_report(result: "LimitResult", experiment: "Experiment", change: float) -> str:
+def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", change: float) -> str:
     import numpy as np
 
-    p = experiment.parameters
     derivatives = result.derivatives or {}
     moving = (
         "counts, bins and background shape stay fixed"
@@ -95,41 +118,79 @@ def _limit_report(result: "LimitResult", experiment: "Experiment", change: float
         else "the expected data move with the parameter"
     )
     best = result.best_fit_mu2
-    events = float(np.sum(result.background))
-    lines = [
-        result.title,
-        f"  limit          mu_nu < {result.limit_mu_B:.4g} mu_B at "
-        f"{100 * result.confidence_level:g}% CL",
-        f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal (Asimov data)",
-        f"  convention     profile likelihood, {result.convention}, q = {result.delta:.3f}",
+    level = f"{100 * result.confidence_level:g}% CL"
+    floating = all(one.background_floating for one in experiments) and result.data == "observed"
+    lines = [result.title, f"  limit          mu_nu < {result.limit_mu_B:.4g} mu_B at {level}"]
+    if result.expected_mu_B is not None:
+        lines.append(
+            f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal "
+            "(Asimov data)"
+        )
+    lines += [
+        f"  convention     {result.method_words}",
         f"  atomic model   {result.response} ({result.target})",
-        f"  data           {result.data}, {float(np.sum(result.counts)):.6g} events"
-        + (" ON − OFF" if experiment.data_kind == "difference" else ""),
         f"  best fit       mu_nu^2 = {best:.3g} mu_B^2" + (" (the boundary)" if best == 0 else ""),
-        f"  background     {events:.6g} events{_norm(result, experiment)}",
-        *(
-            f"  {name:<14} {float(value):+.3f} sigma, {parameter}"
-            for name, parameter in experiment.systematics
-            for value in [result.nuisances[name]]
-        ),
-        f"  signal         {float(np.sum(result.signal)):.4g} events at the limit",
-        f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
-        *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
-        *["                 (background: counts are fixed and its norm floats)"]
-        * (experiment.background_floating and result.data == "observed"),
-        f"                 threshold {float(p.threshold_keV):.4g} keV: half of the largest "
-        "efficiency",
-        f"  convergence    {change:.1e} relative change with doubled nodes in T, E and Q",
+        *_details(result),
     ]
-    reference = dict(experiment.reference)
-    if "published_limit" in reference:
-        lines.append(f"  published      {reference['published_limit']}")
-    lines.append(f"  source         {reference['citation']}")
+    for k, one in enumerate(experiments):
+        counts, background, signal = (
+            float(np.sum(each[k] if len(experiments) > 1 else each))
+            for each in (result.counts, result.background, result.signal)
+        )
+        prefix = f"{one.name}: " if len(experiments) > 1 else ""
+        lines += [
+            *([f"  {one.name}"] if prefix else []),
+            f"  data           {result.data}, {counts:.6g} events"
+            + (" ON − OFF" if one.data_kind == "difference" else ""),
+            f"  background     {background:.6g} events{_norm(result, one, prefix)}",
+            *(
+                f"  {name:<14} {float(value):+.3f} sigma, {parameter}"
+                for name, parameter in one.systematics
+                for value in [result.nuisances[name if name in result.shared else prefix + name]]
+            ),
+            f"  signal         {signal:.4g} events at the limit",
+            f"                 threshold {float(one.parameters.threshold_keV):.4g} keV: half of "
+            "the largest efficiency",
+        ]
+    if derivatives:
+        lines += [
+            f"  derivatives    d ln(limit)/d ln(parameter); {moving}",
+            *(f"    {name:<14} {value:+.4f}" for name, value in derivatives.items()),
+            *["                 (background: counts are fixed and its norm floats)"] * floating,
+        ]
+    lines.append(f"  convergence    {change:.1e} relative change with doubled nodes in T, E and Q")
+    for one in experiments:
+        reference = dict(one.reference)
+        if "published_limit" in reference:
+            lines.append(f"  published      {reference['published_limit']}")
+        lines.append(f"  source         {reference['citation']}")
     return "\n".join(lines)
 
 
-def _norm(result: "LimitResult", experiment: "Experiment") -> str:
-    if "background" not in result.nuisances:
+def _details(result: "LimitResult") -> list[str]:
+    """Interval, discovery, bands and impacts, where the result has them."""
+    if result.interval_mu2 is None:
+        return []
+    low, high = result.interval_mu2
+    lines = [f"  interval       {low:.4g} < mu_nu^2 < {high:.4g} mu_B^2"]
+    if result.significance is not None:
+        lines.append(f"  discovery      {result.significance:.3g} sigma, p0 = {result.p0:.3g}")
+    if result.bands_mu_B is not None:
+        bands = " ".join(f"{value:.4g}" for value in result.bands_mu_B)
+        lines.append(f"  bands          {bands} mu_B at -2 … +2 sigma of the background")
+    if result.impacts_mu_B:
+        lines.append("  impacts        limit with a nuisance 1 sigma below, above its best fit")
+        lines += [
+            f"    {name:<14} {below:.5g} {above:.5g} mu_B"
+            for name, (below, above) in result.impacts_mu_B.items()
+        ]
+    if result.accuracy:
+        lines.append(f"  accuracy       {result.accuracy:.1e} relative, of nodes or toys")
+    return lines
+
+
+def _norm(result: "LimitResult", experiment: "Experiment", prefix: str) -> str:
+    if f"{prefix}background" not in result.nuisances:
         return ", subtracted bin by bin"
     norm = "floating" if experiment.background_floating else "constrained"
-    return f", {norm} norm fitted to {float(result.nuisances['background']):.4f}"
+    return f", {norm} norm fitted to {float(result.nuisances[f'{prefix}background']):.4f}"

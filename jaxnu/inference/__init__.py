@@ -22,6 +22,7 @@ _STATISTICS = {
     "limit_value": "crossing",
     "Inference": "methods",
     "infer": "methods",
+    "limit_impacts": "methods",
     "significance": "methods",
     "expected_limits": "methods",
     "counting_interval": "counting",

@@ -17,7 +17,9 @@ from jaxnu.inference.maximum_likelihood import (
     best,
     derivatives,
     information,
+    on_bounds,
     search,
+    settle,
     start_point,
 )
 from jaxnu.inference.maximum_likelihood import solve_masked as solve
@@ -84,9 +86,10 @@ def q_crossing(
 ) -> Crossing:
     """Largest (sign = 1) or smallest (−1) x ≥ 0 with q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] ≤ root².
 
-    The search is by Newton's method on √q, which is linear in x in the Gaussian limit. The last
-    step x − (q − root²)/q' with constants from the search carries the derivative in the model: by
-    the envelope theorem the fitted nuisances add nothing to it. Downwards, x = 0 if q(0) < root².
+    The search is by Newton's method on √q, which is linear in x in the Gaussian limit. Two last
+    steps x − (q − root²)/q', each after one of the nuisances, with q' and the Hessian constant
+    carry the first and second derivatives in the model, see `attach`. Downwards, x = 0 if
+    q(0) < root².
     """
     constant, frozen = lax.stop_gradient(model), lax.stop_gradient(found)
     hat, target, sign = frozen.theta[0], jnp.asarray(root, float), jnp.asarray(sign, float)
@@ -97,18 +100,25 @@ def q_crossing(
         at = at_x(constant, jnp.maximum(hat + sign * distance, 0.0), frozen, settings)
         size = jnp.sqrt(jnp.maximum(2.0 * (at.value - frozen.value), 1e-300))
         slope = sign * at.gradient[0] / jnp.maximum(size, 1e-6)  # below, q is rounding
-        return size - target, slope, (at.theta, size, at.gradient[0], at.converged)
+        return size - target, slope, (at, size)
 
-    _, (theta, size, slope, fitted), done = increasing_root(
-        excess, jnp.zeros(()), step, settings.root_iterations
-    )
-    safe = jnp.where(slope == 0.0, 1.0, slope)
-    values = model.minus_log_likelihood(theta) - model.minus_log_likelihood(frozen.theta)
-    x = lax.stop_gradient(theta[0]) - (values - 0.5 * target**2) / safe
-    at_zero = (theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
+    _, (at, size), done = increasing_root(excess, jnp.zeros(()), step, settings.root_iterations)
+    at_zero = (at.theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
+    safe = jnp.where(at.gradient[0] == 0.0, 1.0, at.gradient[0])
+    lowest = model.minus_log_likelihood(attach(model, frozen))
+
+    def follow(_: int, theta: Array) -> Array:
+        theta = settle(model, at, theta)
+        rise = model.minus_log_likelihood(theta) - lowest - 0.5 * target**2
+        return theta.at[0].add(-rise / safe)
+
+    # x itself is held in the search, so that it is not one of those that move with a bound
+    start = on_bounds(model, at).at[0].set(at.theta[0])
+    theta = lax.fori_loop(0, 2, follow, start)
+    theta = jnp.where(at_zero, lax.stop_gradient(at.theta), theta)
     far = settings.farthest / jnp.sqrt(information(constant)[0])
-    measured = done & (x - hat < far)
-    return Crossing(jnp.where(at_zero, 0.0, x), theta, fitted & (measured | at_zero))
+    measured = done & (theta[0] - hat < far)
+    return Crossing(theta[0], theta, at.converged & (measured | at_zero))
 
 
 def _ratio_limit(
@@ -116,17 +126,19 @@ def _ratio_limit(
 ) -> Crossing:
     """Upper limit where CL_s or CL_s+b is 1 − CL, asymptotically."""
     origin = at_x(lax.stop_gradient(model), jnp.zeros(()), found, settings)
-    background = asimov(model, attach(model, origin))
+    quiet_hat = attach(model, origin)
+    background = asimov(model, quiet_hat)
     constant, quiet, frozen = lax.stop_gradient((model, background, found))
     value, slope, curve = derivatives(quiet, origin.theta)  # a minimum of its own Asimov data
     flat = origin._replace(value=value, gradient=slope, hessian=curve)
 
-    def statistic(x: Array, model: Model, background: Model, theta: Array, quiet_theta: Array):
-        """ln(1 − CL) − ln p of x, with the nuisances given."""
+    def statistic(x: Array, model: Model, background: Model, fitted: tuple[Array, ...]) -> Array:
+        """ln(1 − CL) − ln p of x; fitted: θ of the best fit and at x, likewise for Asimov data."""
+        hat, theta, quiet_hat, quiet_theta = fitted
         here, there = theta.at[0].set(x), quiet_theta.at[0].set(x)
-        lowest = model.minus_log_likelihood(frozen.theta)
+        lowest = model.minus_log_likelihood(hat)
         q = 2.0 * (model.minus_log_likelihood(here) - lowest)
-        zero = background.minus_log_likelihood(lax.stop_gradient(origin.theta))
+        zero = background.minus_log_likelihood(quiet_hat)
         q_asimov = 2.0 * (background.minus_log_likelihood(there) - zero)
         above = x >= frozen.theta[0]
         if method == "cls":
@@ -138,17 +150,26 @@ def _ratio_limit(
     def excess(x: Array) -> tuple[Array, Array, tuple]:
         at = at_x(constant, x, frozen, settings)
         quiet_at = at_x(quiet, x, flat, settings)
-        value, slope = jax.value_and_grad(statistic)(x, constant, quiet, at.theta, quiet_at.theta)
-        return value, slope, (at.theta, quiet_at.theta, slope, at.converged & quiet_at.converged)
+        fitted = frozen.theta, at.theta, origin.theta, quiet_at.theta
+        value, slope = jax.value_and_grad(statistic)(x, constant, quiet, fitted)
+        return value, slope, (at, quiet_at, slope)
 
     zero = jnp.zeros(())
     step = frozen.theta[0] + crossing_step(frozen, 1.0)
-    x, (theta, quiet_theta, slope, fitted), done = increasing_root(
-        excess, zero, step, settings.root_iterations
-    )
+    x, (at, quiet_at, slope), done = increasing_root(excess, zero, step, settings.root_iterations)
     safe = jnp.where(slope == 0.0, 1.0, slope)
-    value = statistic(lax.stop_gradient(x), model, background, theta, quiet_theta)
-    limit = lax.stop_gradient(x) - value / safe
+    hat, fitted = attach(model, frozen), at.converged & quiet_at.converged
+
+    def follow(_: int, state: tuple) -> tuple:
+        theta = settle(model, at, state[0])
+        quiet_theta = settle(background, quiet_at, state[1])
+        value = statistic(theta[0], model, background, (hat, theta, quiet_hat, quiet_theta))
+        x = theta[0] - value / safe
+        return theta.at[0].set(x), quiet_theta.at[0].set(x)
+
+    start = on_bounds(model, at).at[0].set(x), on_bounds(background, quiet_at).at[0].set(x)
+    theta, _ = lax.fori_loop(0, 2, follow, start)
+    limit = theta[0]
     if method == "cls":
         return Crossing(limit, theta, done & fitted)
     # CL_s+b may exclude every x, CL_s never does: the bisection then goes down to zero
@@ -227,8 +248,8 @@ def limit_value(
         settings: tolerances.
 
     Returns:
-        The limit; NaN if a search did not end. Its first derivatives in everything the model
-        holds are exact (implicit function theorem), second ones are not meant.
+        The limit; NaN if a search did not end. Its first and second derivatives in everything the
+        model holds are exact (implicit function theorem), higher ones are not meant.
 
     Raises:
         InputError: for an unknown method or convention, or a confidence outside (0, 1).

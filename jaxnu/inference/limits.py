@@ -1,6 +1,7 @@
 """Upper limits on μ_ν from an experiment, and forecasts of them."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
@@ -27,7 +28,13 @@ from jaxnu.responses.base import Response
 from jaxnu.settings import Numerics
 
 Likelihood = BinnedModel | ExperimentModel
-METHODS = ("profile",)
+METHODS = {  # → convention without one, and its words in a summary
+    "profile": ("two-sided", "profile likelihood"),
+    "cls": ("one-sided", "CL_s, asymptotic"),
+    "clsb": ("one-sided", "CL_s+b, asymptotic"),
+    "bayes": ("one-sided", "Bayesian, flat prior in mu_nu^2"),
+    "feldman-cousins": ("two-sided", "Feldman-Cousins, toys"),
+}
 CONVENTIONS = {
     "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
     "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
@@ -52,15 +59,28 @@ class LimitResult:
         units of its 1σ.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
-        flux (an array counts as one parameter: a common factor). For the derivative in every
-        number use jax.grad of the limit, see `limit`.
+        flux (an array counts as one parameter: a common factor); None for the methods "bayes" and
+        "feldman-cousins". For the derivative in every number use jax.grad of the limit, see
+        `limit`.
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
-    delta: the threshold on q. residual: what is left of the equations solved, in units of 1σ; of
+    delta: the threshold on q; None where the method has none.
+    residual: what is left of the equations solved, in units of 1σ; of
         the general likelihood 0 if it converged.
     threshold_keV, exposure_kg_day: of the experiment that was fitted.
     counts, errors, background, signal: per bin; the data (ON − OFF where they are a difference)
         with their 1σ, the background at the best fit (zero in a difference), signal at the limit.
+    With details, by another method than "profile", or where the norm of a background ends at zero,
+        else None:
+    interval_mu2: both ends of the interval [μ_B²]. significance, p0: Z = √q0 of a discovery and its
+        p-value; None where the data cannot be without a signal.
+    pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
+    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B].
+    bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
+        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature or toys.
+    shared: nuisances that are one in several experiments.
+    Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
+    counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
     derivatives and expected_mu_B are None.
     """
@@ -80,7 +100,7 @@ class LimitResult:
     method: str
     convention: str
     confidence_level: float
-    delta: float
+    delta: float | None
     data: str
     residual: Any
     threshold_keV: Any
@@ -90,19 +110,33 @@ class LimitResult:
     errors: Any
     background: Any
     signal: Any
+    interval_mu2: tuple[float, ...] | None = None
+    significance: float | None = None
+    p0: float | None = None
+    pulls: dict[str, tuple[float, float]] | None = None
+    impacts_mu_B: dict[str, tuple[float, ...]] | None = None
+    bands_mu_B: tuple[float, ...] | None = None
+    accuracy: float | None = None
+    shared: tuple[str, ...] = ()
     version: str = __version__
 
     @property
     def limit_mu2(self) -> Any:
         return self.limit_mu_B**2
 
+    @property
+    def method_words(self) -> str:
+        """Method and convention in words."""
+        threshold = "" if self.delta is None else f" q = {self.delta:.3f}"
+        return f"{METHODS[self.method][1]}, {self.convention}{threshold}"
+
     def summary(self) -> str:
         """One line fit for a paper."""
         kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
         return (
             f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
-            f"({self.experiment}, {kind}, profile likelihood, {self.convention} q = "
-            f"{self.delta:.3f}, atomic model: {self.response}; jaxnu {self.version})"
+            f"({self.experiment}, {kind}, {self.method_words}, "
+            f"atomic model: {self.response}; jaxnu {self.version})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -115,22 +149,30 @@ class LimitResult:
 
 
 def limit(
-    experiment: Experiment,
-    response: Response | None = None,
+    experiment: Experiment | Sequence[Experiment],
+    response: Response | Sequence[Response] | None = None,
     confidence_level: float = 0.90,
-    convention: str = "two-sided",
+    convention: str | None = None,
     method: str = "profile",
+    details: bool = False,
+    shared: Sequence[str] = (),
 ) -> LimitResult:
-    """Upper limit on μ_ν from the observed counts of an experiment.
+    """Upper limit on μ_ν from the observed counts of an experiment, or of several at once.
 
-    The largest μ² with q(μ²) = −2 ln [L(μ², β̂̂)/L(μ̂², β̂)] ≤ Δ, μ̂² ≥ 0, β the background norm.
+    By default the largest μ² with q(μ²) = −2 ln [L(μ², β̂̂)/L(μ̂², β̂)] ≤ Δ, μ̂² ≥ 0, β the
+    nuisances.
 
-    experiment: from load_experiment, with counts.
-    response: the atom, by default response(experiment.target).
+    experiment: from load_experiment, with counts; a list of them shares μ² in one likelihood, each
+        with its own nuisances.
+    response: the atom, by default response(experiment.target); a list with a list.
     confidence_level: between 0.5 and 1.
-    convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL).
-    method: "profile".
-    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response:
+    convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL); None is the method's own.
+    method: "profile"; "cls", "clsb", "bayes" or "feldman-cousins" as in `inference.infer`.
+    details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods
+        and several experiments have them always.
+    shared: of several experiments, systematics by name that are one and the same in all.
+    Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response
+        (methods profile, cls, clsb):
         jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
     Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
         did not converge.
@@ -138,22 +180,26 @@ def limit(
         As an upper limit, asymptotically and far from the boundary μ² = 0, the two-sided Δ covers
         (1+CL)/2, 95% at CL = 90%, and the one-sided Δ covers CL.
     """
-    return _limit(experiment, response, confidence_level, convention, method, "observed")
+    options = confidence_level, convention, method, details, shared
+    return _limit(experiment, response, *options, data="observed")
 
 
 def sensitivity(
-    experiment: Experiment,
-    response: Response | None = None,
+    experiment: Experiment | Sequence[Experiment],
+    response: Response | Sequence[Response] | None = None,
     confidence_level: float = 0.90,
-    convention: str = "two-sided",
+    convention: str | None = None,
     method: str = "profile",
+    details: bool = False,
+    shared: Sequence[str] = (),
 ) -> LimitResult:
     """Expected upper limit: `limit` on Asimov data, counts equal to the expected background.
 
     Arguments and errors as in `limit`; counts of the experiment are ignored. The Asimov data move
     with the parameters, so derivatives are those of a design.
     """
-    return _limit(experiment, response, confidence_level, convention, method, "Asimov")
+    options = confidence_level, convention, method, details, shared
+    return _limit(experiment, response, *options, data="Asimov")
 
 
 def statistic_threshold(confidence_level: float, convention: str) -> float:
@@ -168,23 +214,203 @@ def statistic_threshold(confidence_level: float, convention: str) -> float:
 
 
 def _limit(
-    experiment: Experiment,
-    response: Response | None,
+    experiment: Experiment | Sequence[Experiment],
+    response: Response | Sequence[Response] | None,
     confidence_level: float,
-    convention: str,
+    convention: str | None,
     method: str,
+    details: bool,
+    shared: Sequence[str],
     data: str,
 ) -> LimitResult:
     require_x64("limit")
-    _check_experiment(experiment, data)
-    checks.one_of("method", method, METHODS)
-    delta = statistic_threshold(confidence_level, convention)
-    if response is None:
-        response = make_response(experiment.target)
-    check_target(experiment, response)
-    traced = checks.is_traced(experiment, response)
-    check_parameters(experiment)
+    convention = check_method(confidence_level, convention, method)
+    experiments = _listed(experiment, shared)
+    for one in experiments:
+        _check_experiment(one, data)
+    responses = _atoms(experiments, response)
+    for one, atom in zip(experiments, responses, strict=True):
+        check_target(one, atom)
+        check_parameters(one)
+    if method != "profile" or details or len(experiments) > 1:
+        choice = confidence_level, convention, method, tuple(shared)
+        return _general_limit(experiments, responses, *choice, data)
+    found = _profile_limit(experiments[0], responses[0], confidence_level, convention, data)
+    if found is None:  # the norm of the background ends at zero: for a search with that bound
+        choice = confidence_level, convention, method, ()
+        found = _general_limit(experiments, responses, *choice, data)
+    return found
 
+
+def check_method(confidence_level: float, convention: str | None, method: str) -> str:
+    """The convention, a method's own if None is given, after a look at all three."""
+    checks.one_of("method", method, METHODS)
+    chosen = METHODS[method][0] if convention is None else convention
+    statistic_threshold(confidence_level, chosen)
+    if chosen != METHODS[method][0] and method not in ("profile", "bayes"):
+        raise InputError(
+            f"convention = {convention!r} with method {method!r}; allowed: {METHODS[method][0]!r}; "
+            "leave it out"
+        )
+    return chosen
+
+
+def _listed(
+    experiment: Experiment | Sequence[Experiment], shared: Sequence[str] = ()
+) -> tuple[Experiment, ...]:
+    """One or several experiments, whose names and shared nuisances go together."""
+    several = isinstance(experiment, list | tuple)
+    found: tuple[Any, ...] = tuple(experiment) if several else (experiment,)  # type: ignore
+    if not found:
+        raise InputError("experiment = [] is empty; give one or more, from load_experiment(name)")
+    for one in found:
+        checks.instance("experiment", one, Experiment, "load_experiment(name) gives one")
+    names = [one.name for one in found]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"experiments = {', '.join(names)} repeat a name; give files of different names, or "
+            "replace(name=...) of one"
+        )
+    known = [name for one in found for name, _ in one.systematics]
+    for word in shared:
+        if known.count(word) < 2:
+            raise InputError(
+                f"shared = {word!r} is not a systematic of two experiments; allowed: "
+                f"{', '.join(n for n in dict.fromkeys(known) if known.count(n) > 1) or 'none'}; "
+                "give [systematics.NAME] of the same name to each"
+            )
+    return found
+
+
+def _atoms(
+    experiments: tuple[Experiment, ...], response: Response | Sequence[Response] | None
+) -> tuple[Response, ...]:
+    """An atom for each experiment."""
+    if response is None:
+        made = {target: make_response(target) for target in {one.target for one in experiments}}
+        return tuple(made[one.target] for one in experiments)
+    found: tuple[Any, ...] = tuple(response) if isinstance(response, list | tuple) else (response,)
+    if len(found) != len(experiments):
+        raise InputError(
+            f"response has {len(found)} atoms for {len(experiments)} experiments; give one for "
+            "each, in the same order"
+        )
+    return found
+
+
+def _general_limit(
+    experiments: tuple[Experiment, ...],
+    responses: tuple[Response, ...],
+    confidence_level: float,
+    convention: str,
+    method: str,
+    shared: tuple[str, ...],
+    data: str,
+) -> LimitResult:
+    """Any method, any number of experiments, through the statistics layer."""
+    from jaxnu.inference import joint as joint_limits
+    from jaxnu.inference.crossing import METHODS as ASYMPTOTIC
+    from jaxnu.inference.crossing import limit_value
+
+    names = tuple(one.name for one in experiments)
+    several = len(names) > 1
+    traced = checks.is_traced(experiments, responses)
+    choice = method, confidence_level, convention
+    blank: dict[str, Any]
+    rest: dict[str, Any] = {}
+    if traced:
+        if method not in ASYMPTOTIC:
+            raise InputError(
+                f"method = {method!r} runs on the host; allowed inside jit, grad or vmap: "
+                f"{', '.join(ASYMPTOTIC)}; call it outside"
+            )
+        parts = tuple(
+            joint_limits.general(_likelihood(e.parameters, e, r, data))
+            for e, r in zip(experiments, responses, strict=True)
+        )
+        joint = joint_limits.joint_model(parts, names, shared)
+        value = jnp.sqrt(limit_value(joint, *choice) * MU2_UNIT)
+        blank = {"expected_mu_B": None, "derivatives": None, "scan_mu2": None, "scan_q": None}
+        theta, residual = None, None
+    else:
+        likelihoods, moves = [], []
+        for e, r in zip(experiments, responses, strict=True):
+            model, moved = jax.tree.map(np.asarray, _model_and_tangents(e.parameters, e, r, data))
+            _check_templates(e, model)
+            primal, tangent = joint_limits.general_with_tangents(model, moved)
+            likelihoods.append(primal)
+            moves.append(tangent)
+        parts = tuple(likelihoods)
+        joint = joint_limits.joint_model(parts, names, shared)
+        found, rest = joint_limits.everything(joint, *choice)
+        value = (found.value * MU2_UNIT) ** 0.5
+        theta, residual = found.fit.theta, found.fit.gradient
+        blank = {
+            "expected_mu_B": joint_limits.quiet_limit(joint, *choice),
+            "derivatives": joint_limits.log_slopes(
+                parts, moves, names, shared, *choice, words=tuple(DERIVATIVES)
+            ),
+            "scan_mu2": np.asarray(found.scan_x) * MU2_UNIT,
+            "scan_q": np.asarray(found.scan_q),
+        }
+
+    def each(values: list[Any]) -> Any:
+        return tuple(values) if several else values[0]
+
+    nuisances: dict[str, Any] = {}
+    backgrounds: list[Any] = []
+    for part, name in zip(parts, names, strict=True):
+        if theta is None:
+            backgrounds.append(part.background)
+            continue
+        own = joint_limits.own_theta(theta, joint, part, name)
+        backgrounds.append(part.expected_background(own))
+        for key, at in part.nuisances(own).items():
+            alone = not several or key in shared
+            nuisances[key if alone else f"{name}{joint_limits.JOINT}{key}"] = at
+    parameters = [one.parameters for one in experiments]
+    delta = statistic_threshold(confidence_level, convention) if method == "profile" else None
+    return LimitResult(
+        limit_mu_B=value,
+        best_fit_mu2=None if theta is None else float(theta[0]) * MU2_UNIT,
+        nuisances=nuisances,
+        status="traced" if traced else "converged",
+        experiment=" + ".join(names),
+        title=" + ".join(one.title for one in experiments),
+        target=" + ".join(dict.fromkeys(one.target for one in experiments)),
+        response=" + ".join(dict.fromkeys(one.model for one in responses)),
+        method=method,
+        convention=convention,
+        confidence_level=confidence_level,
+        delta=delta,
+        data=data,
+        residual=residual,
+        threshold_keV=each([p.threshold_keV for p in parameters]),
+        exposure_kg_day=each([p.exposure_kg_day for p in parameters]),
+        bin_edges_keV=each([p.bin_edges_keV for p in parameters]),
+        counts=each([part.counts for part in parts]),
+        errors=each([part.errors for part in parts]),
+        background=each(backgrounds),
+        signal=each([value**2 / MU2_UNIT * part.signal for part in parts]),
+        shared=shared,
+        **blank,
+        **rest,
+    )
+
+
+def _profile_limit(
+    experiment: Experiment,
+    response: Response,
+    confidence_level: float,
+    convention: str,
+    data: str,
+) -> LimitResult | None:
+    """The profile limit of one experiment, through two programs that compile in a few seconds.
+
+    None if the norm of a background ends below zero: the short likelihood has no bound there.
+    """
+    delta = statistic_threshold(confidence_level, convention)
+    traced = checks.is_traced(experiment, response)
     parameters, numerics = experiment.parameters, experiment.numerics
     if traced:
         model = _likelihood(parameters, experiment, response, data)
@@ -196,8 +422,14 @@ def _limit(
         value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
+        if isinstance(model, BinnedModel) and np.isposinf(fit.residual):
+            _check_templates(experiment, model)
+            return None
         _check_fit(experiment, model, fit)
-        expected = float(_fit_and_tangents(model.asimov(), moved, delta, numerics)[0])
+        quiet, _, quiet_fit = _fit_and_tangents(model.asimov(), moved, delta, numerics)
+        if not float(quiet_fit.residual) < numerics.fit_accepted:
+            return None
+        expected = float(quiet)
         derivatives = dict(zip(DERIVATIVES, (slopes / value).tolist(), strict=True))
     return LimitResult(
         limit_mu_B=value,
@@ -212,7 +444,7 @@ def _limit(
         title=experiment.title,
         target=experiment.target,
         response=response.model,
-        method=method,
+        method="profile",
         convention=convention,
         confidence_level=confidence_level,
         delta=delta,
@@ -329,19 +561,48 @@ _fit = jax.jit(_mu_limit, static_argnames=("numerics",))
 
 def convergence(
     result: LimitResult,
-    experiment: Experiment,
-    response: Response | None = None,
-    refined: Likelihood | None = None,
+    experiment: Experiment | Sequence[Experiment],
+    response: Response | Sequence[Response] | None = None,
+    refined: Likelihood | Sequence[Likelihood] | None = None,
 ) -> float:
     """Relative change of a limit when the nodes of its integrals over T, E, Q and bins are doubled.
 
-    The source keeps its own nodes: how well those hold φ(E) is tested with the sources.
-    refined: from `refined_model`, if it is at hand.
+    The source keeps its own nodes: how well those hold φ(E) is tested with the sources. By the
+    methods "bayes" and "feldman-cousins" it is the change of the profile limit.
+    refined: from `refined_model`, if it is at hand; of several experiments one for each.
     """
-    model = refined_model(experiment, response, result.data) if refined is None else refined
-    still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), model)
-    value, _, _ = _fit_and_tangents(model, still, result.delta, experiment.numerics)
-    return abs(float(value) / result.limit_mu_B - 1.0)
+    experiments = _listed(experiment)
+    responses = _atoms(experiments, response)
+    if refined is None:
+        refined = [
+            refined_model(*pair, result.data) for pair in zip(experiments, responses, strict=True)
+        ]
+    models: list[Any] = list(refined) if isinstance(refined, list | tuple) else [refined]
+    if result.method == "profile" and len(models) == 1 and result.interval_mu2 is None:
+        still = jax.tree.map(lambda leaf: np.zeros((len(DERIVATIVES), *leaf.shape)), models[0])
+        value, _, _ = _fit_and_tangents(models[0], still, result.delta, experiments[0].numerics)
+        return abs(float(value) / result.limit_mu_B - 1.0)
+    plain = [
+        _compiled_model(one.parameters, one, atom, result.data)
+        for one, atom in zip(experiments, responses, strict=True)
+    ]
+    names = tuple(one.name for one in experiments)
+    values = [_joint_value(tuple(m), names, result) for m in (models, plain)]
+    return abs(float((values[0] / values[1]) ** 0.5) - 1.0)
+
+
+def _joint_value(
+    models: tuple[Likelihood, ...], names: tuple[str, ...], result: LimitResult
+) -> Any:
+    """Limit on x by the result's method if it is asymptotic, else by the profile."""
+    from jaxnu.inference.crossing import METHODS as ASYMPTOTIC
+    from jaxnu.inference.crossing import limit_value
+    from jaxnu.inference.joint import general, joint_model
+
+    asymptotic = result.method in ASYMPTOTIC
+    choice = (result.method, result.convention) if asymptotic else ("profile", "two-sided")
+    joint = joint_model([general(m) for m in models], names, result.shared)
+    return limit_value(joint, choice[0], result.confidence_level, choice[1])
 
 
 def refined_model(
@@ -359,8 +620,8 @@ def refined_model(
 _compiled_model = jax.jit(_likelihood, static_argnames=("data",))
 
 
-def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
-    """Refuse templates from which no limit follows, and a fit that did not converge."""
+def _check_templates(experiment: Experiment, model: Likelihood) -> None:
+    """Refuse templates from which no limit follows."""
     signal, reached = model.signal, model.signal + model.background > 0.0
     if not signal.sum() > 0.0:
         raise InputError(
@@ -374,6 +635,11 @@ def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
             f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
             "nor background is expected; give a background above zero there or drop the bin"
         )
+
+
+def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
+    """Refuse templates from which no limit follows, and a fit that did not converge."""
+    _check_templates(experiment, model)
     if not fit.residual < experiment.numerics.fit_accepted:
         raise FitError(
             f"the fit of {experiment.name} did not converge: its equations are left with "

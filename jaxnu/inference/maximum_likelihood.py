@@ -274,19 +274,29 @@ def best(
 
 
 def attach(model: Model, found: Search) -> Float[Array, "P"]:
-    """θ of a search with its derivative in the model, −H⁻¹ ∂(gradient), by one Newton step.
+    """θ of a search with its first and second derivatives in the model.
 
-    The step is with H held constant: first derivatives are exact, second ones are not.
+    Two steps θ − H⁻¹ ∂(−ln L), H constant. The first, from a constant θ, has an error of second
+    order in a change of the model, which the next step multiplies by one order more.
     """
+    start = on_bounds(model, found)
+    return lax.fori_loop(0, 2, lambda _, theta: settle(model, found, theta), start)
+
+
+def on_bounds(model: Model, found: Search) -> Float[Array, "P"]:
+    """θ of a search as a constant, but a parameter at its bound moves with the bound."""
     constant = lax.stop_gradient(found)
-    slope = jax.grad(model.minus_log_likelihood)(constant.theta)
     low, high = bounds(model)
     edge = jnp.where(constant.theta <= lax.stop_gradient(low), low, constant.theta)
     edge = jnp.where(constant.theta >= lax.stop_gradient(high), high, edge)
-    # a parameter that moves with its bound takes the others along
-    settled = jnp.where(constant.movable, constant.theta, edge)
-    slope = slope + lax.stop_gradient(constant.hessian) @ (settled - constant.theta)
-    return settled - solve_masked(constant.hessian, slope, constant.movable)
+    return jnp.where(constant.movable, constant.theta, edge)
+
+
+def settle(model: Model, found: Search, theta: Float[Array, "P"]) -> Float[Array, "P"]:
+    """One step θ − H⁻¹ ∂(−ln L) of the movable parameters, with the Hessian of a search."""
+    constant = lax.stop_gradient(found)
+    slope = jax.grad(model.minus_log_likelihood)(theta)
+    return theta - solve_masked(constant.hessian, slope, constant.movable)
 
 
 def covariance(found: Search) -> Float[Array, "P P"]:

@@ -279,6 +279,67 @@ def _scan(
     return scan, q0, impacts
 
 
+def limit_impacts(
+    model: Model,
+    found: Fit,
+    method: str = "profile",
+    confidence: float = 0.90,
+    convention: str | None = None,
+    settings: Statistics = STATISTICS,
+) -> dict[str, tuple[float, float]]:
+    """Limits with each nuisance held 1σ below and above its best fit, all at once.
+
+    Args:
+        model, method, confidence, convention, settings: as in `infer`; profile, cls or clsb.
+        found: fit(model).
+
+    Returns:
+        Nuisance → (limit on x with it held below, above); NaN where that search did not end.
+    """
+    convention = DEFAULT_CONVENTION[method] if convention is None else convention
+    check_choice(method, crossing.METHODS, convention, confidence)
+    if not model.nuisances:
+        return {}
+    theta, sigma = np.asarray(found.theta)[1:], np.asarray(found.covariance).diagonal()[1:] ** 0.5
+    low, high = np.asarray(model.lower), np.asarray(model.upper)
+    lows, highs = [], []
+    for k in range(theta.size):
+        for step in (-sigma[k], sigma[k]):
+            held = np.clip(theta[k] + step, low[k], high[k])
+            lows.append(np.where(np.arange(theta.size) == k, held, low))
+            highs.append(np.where(np.arange(theta.size) == k, held, high))
+    root, side = statistic_root(method, convention, confidence)
+    side = "above" if side == "both" else side
+    x, good = jax.device_get(
+        _held_limits(
+            model, np.stack(lows), np.stack(highs), confidence, root, method, side, settings
+        )
+    )
+    pairs = np.where(good, x, np.nan).reshape(-1, 2)
+    return {n: (float(a), float(b)) for n, (a, b) in zip(model.nuisances, pairs, strict=True)}
+
+
+@partial(jax.jit, static_argnames=("method", "side", "settings"))
+def _held_limits(
+    model: Model,
+    lows: Float[Array, "N K"],
+    highs: Float[Array, "N K"],
+    confidence: float,
+    root: float,
+    method: str,
+    side: str,
+    settings: Statistics,
+) -> tuple[Array, Array]:
+    """(limits, converged); a nuisance whose bounds are equal is held."""
+
+    def one(low: Array, high: Array) -> tuple[Array, Array]:
+        held = dataclasses.replace(model, lower=low, upper=high)
+        ends = crossing.both_ends(held, confidence, root, method, side, settings)
+        return ends.upper.x, ends.converged
+
+    return jax.vmap(one)(lows, highs)
+
+
 @partial(jax.jit, static_argnames=("settings",))
 def _bands(model: Model, theta: Array, roots: Array, settings: Statistics) -> tuple[Array, Array]:
     """x with q(x) = root² on the Asimov data of θ."""
@@ -332,5 +393,6 @@ __all__ = [
     "covariance",
     "expected_limits",
     "infer",
+    "limit_impacts",
     "significance",
 ]

@@ -58,9 +58,12 @@ def upper_limit(
 
     The profile likelihood ratio with x̂ ≥ 0 (Cowan et al., EPJC 71, 1554 (2011), eqs 7 and 10).
     x_up, β̂̂, x̂, β̂ are found by search; they solve one system r = 0: q − Δ, ∂_β at x_up, ∂_β and
-    (∂_x or x) at the best fit. A last Newton step z − J⁻¹ r(z; model) with z and J constant gives
-    the last digits and, by the implicit function theorem, every derivative in the model.
-    The residual is the largest |r| before that step, in units of 1σ; NaN if the search failed.
+    (∂_x or x) at the best fit. Two last steps z − J⁻¹ r(z; model), J and the first z constant, give
+    the last digits and the derivatives in the model: by the implicit function theorem the first
+    step has the first ones, and each further one the next order, as its error is O(dmodel) times
+    that of the step before.
+    The residual is the largest |r| before these steps, in units of 1σ; NaN if the search failed,
+    infinite if it ended at β < 0 or nowhere: the bound β ≥ 0 is for the general likelihood.
     """
     constant = lax.stop_gradient(model)
     unit = constant.scale
@@ -75,10 +78,17 @@ def upper_limit(
 
     _, up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations)
 
-    value, gradient, hessian = jax.vmap(model.expand)(jnp.stack([up, best]))
-    slope, curvature = unit * gradient, jnp.outer(unit, unit) * hessian
-    edge = jnp.where(interior, slope[1, 0], 0.0)
-    r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
+    def equations(points: Float[Array, "2 2"]) -> tuple[Array, Array, Array]:
+        """(r, slopes, curvatures) at (x_up, β̂̂) and (x̂, β̂), in units of 1σ."""
+        value, gradient, hessian = jax.vmap(model.expand)(points)
+        slope, curvature = unit * gradient, jnp.outer(unit, unit) * hessian
+        edge = jnp.where(interior, slope[1, 0], points[1, 0] / unit[0])
+        r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
+        return r, slope, curvature
+
+    constant_up, constant_best = up, best
+    points = jnp.stack([up, best])
+    r, slope, curvature = equations(points)
     zero = jnp.zeros(2)
     edge_row = jnp.where(interior, curvature[1, 0], jnp.array([1.0, 0.0]))
     J = jnp.block(
@@ -89,13 +99,18 @@ def upper_limit(
             [zero, curvature[1, 1]],
         ]
     )
-    step = jnp.linalg.inv(lax.stop_gradient(J)) @ r
+    inverse = jnp.linalg.inv(lax.stop_gradient(J))
+    points = points - unit * (inverse @ r).reshape(2, 2)
+    up, best = points - unit * (inverse @ equations(points)[0]).reshape(2, 2)
 
     # on the boundary −ln L must not fall towards x > 0
     inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
     residual = lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(r)), inward))
     residual = jnp.where(converged, residual, jnp.nan)
-    return (up - unit * step[:2])[0], (best - unit * step[2:], residual)
+    # the searches do not know that β ≥ 0; a NaN is a norm that few counts do not hold
+    known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0)
+    residual = jnp.where(known, residual, jnp.inf)
+    return up[0], (best, residual)
 
 
 def profile_ratio(

@@ -23,9 +23,7 @@ T_keV, Q_keV = np.append(T, 90.0), np.array([0.02, 3.0, 10.0, 30.0, 100.0])
 
 @pytest.fixture(scope="module")
 def F(germanium):
-    return density_function(
-        T_keV, Q_keV, germanium, cloud_elastic(Q_keV, electron_cloud("Ge"))
-    )
+    return density_function(T_keV, Q_keV, germanium, cloud_elastic(Q_keV, electron_cloud("Ge")))
 
 
 def test_imaginary_part_is_the_response(germanium, F, agree):

@@ -101,6 +101,40 @@ def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agre
         agree(f"{method}: d(limit)/d({field})", got, numeric, 1e-5, scale=max(abs(numeric), 1e-2))
 
 
+@pytest.mark.parametrize(
+    "method", ["profile", *(pytest.param(m, marks=pytest.mark.slow) for m in ("cls", "clsb"))]
+)
+def test_second_derivatives_of_a_limit_are_slopes_of_the_first(method, arrays, build, slope, agree):
+    """Data, templates and modifiers moved at once, with x̂ inside and on the boundary."""
+
+    def along(shift, model):
+        m = model.measurements[0]
+        wave = jnp.cos(jnp.arange(20.0))
+        changed = dataclasses.replace(
+            m,
+            data={"counts": m.data["counts"] * (1.0 + 0.3 * shift[0])},
+            template=m.template * (1.0 + shift[1] * wave),
+            norm=m.norm * (1.0 + shift[2]),
+            shift=m.shift * (1.0 + shift[3] * wave[::-1]),
+        )
+        return limit_value(dataclasses.replace(model, measurements=(changed,)), method)
+
+    inside, low = arrays(1, x=1.5), arrays(1, x=0.0)
+    low["counts"] = np.floor(low["counts"] * np.linspace(0.4, 1.0, low["counts"].size))
+    zero, direction = jnp.zeros(4), jnp.array([1.0, 0.5, 1.0, -1.0])
+    gradient = jax.grad(along)
+
+    @jax.jit
+    def both(h, model):
+        return jax.jvp(lambda z: gradient(z, model), (zero + h * direction,), (direction,))
+
+    for model, positive in ((build(inside), True), (build(low), False)):
+        assert (float(fit(model).theta[0]) > 0.0) == positive
+        numeric = slope(lambda h, m=model: both(h, m)[0], 0.0, 2e-3)
+        got = both(0.0, model)[1]
+        agree(f"{method}, x̂ > 0: {positive}", got, numeric, 1e-6, scale=np.max(np.abs(numeric)))
+
+
 def test_derivative_of_a_fit(arrays, build, slope, agree):
     model = build(arrays(2, x=1.5))
 

@@ -20,6 +20,20 @@ QUOTED = {
 }
 
 
+@pytest.fixture(scope="module")
+def xen_deviance(xenon_templates):
+    """−2 ln L(x, norm) of counts in numpy."""
+    signal, background = xenon_templates
+
+    def deviance(n, x, norm):
+        mean = x * signal + norm * background
+        seen = n > 0.0
+        return 2.0 * (np.sum(mean) - np.sum(n[seen] * np.log(mean[seen] / n[seen])))
+
+    deviance.background = background
+    return deviance
+
+
 @pytest.mark.parametrize(("model", "convention"), QUOTED)
 def test_xenonnt(xenonnt, model, convention, agree):
     result = limit(xenonnt, response("Xe", model), convention=convention)
@@ -154,12 +168,76 @@ def test_counts_where_nothing_is_expected_are_refused(xenonnt, stepping):
         limit(dark, stepping)
 
 
+HARD = {  # counts of XENONnT that leave no room for its background, or hold no signal
+    "zero counts": lambda n: 0.0 * n,
+    "one event": lambda n: np.eye(n.size)[0],
+    "events in one bin": lambda n: 1e4 * np.eye(n.size)[-1],
+    "one bin far above": lambda n: n + 1e5 * np.eye(n.size)[0],
+    "a tenth of the counts": lambda n: np.floor(0.1 * n),
+}
+
+
+def test_hard_counts_have_the_limit_of_a_norm_above_zero(xenonnt, stepping, xen_deviance, agree):
+    """Each against a search in scipy with norm ≥ 0: none is a silent wrong limit."""
+    from scipy.optimize import brentq, minimize_scalar
+
+    for name, change in HARD.items():
+        seen = xenonnt.replace(counts=change(np.asarray(xenonnt.counts)))
+        result = limit(seen, stepping)
+        counts = np.asarray(seen.counts)
+        most = 2.0 * np.max(counts / xen_deviance.background) + 1.0
+        assert result.nuisances["background"] >= 0.0
+
+        def profile(x, n=counts, most=most):
+            found = minimize_scalar(
+                lambda norm: xen_deviance(n, x, norm), bounds=(0.0, most), method="bounded",
+                options={"xatol": 1e-12},
+            )  # fmt: skip
+            return min(found.fun, xen_deviance(n, x, 1e-12))
+
+        hat = result.best_fit_mu2 / 1e-22
+        delta = result.delta
+        x = brentq(lambda x: profile(x) - profile(hat) - delta, hat + 1e-6, 2.0 * hat + 30.0)  # noqa: B023
+        agree(f"{name}: x̂ = {hat:.4g}", result.limit_mu2 / 1e-22, x, 1e-5)
+        near = [profile(hat * (1.0 + step)) for step in (-0.02, 0.0, 0.02)]
+        assert near[1] <= min(near) + 1e-6
+
+
+def test_counts_beyond_every_model_are_refused_or_right(xenonnt, stepping):
+    """A million times the counts in every bin: no limit is better than a wrong one."""
+    with pytest.raises(FitError) as failure:
+        limit(xenonnt.replace(counts=1e6 * xenonnt.counts + 1.0), stepping)
+    print(failure.value)
+    assert len(str(failure.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 30])
+def test_one_bin(xenonnt, stepping, kept):
+    """One bin cannot tell a signal from a floating norm, and says so; a constrained one has a
+    limit."""
+    edges = np.asarray(xenonnt.parameters.bin_edges_keV)[kept : kept + 2]
+    one = {
+        "counts": xenonnt.counts[kept : kept + 1],
+        "background": xenonnt.parameters.background[kept : kept + 1],
+        "bin_edges_keV": edges,
+        "acceptance": xenonnt.acceptance[kept : kept + 1],
+        "transfer_edges_keV": xenonnt.transfer_edges_keV,
+    }
+    with pytest.raises(FitError) as failure:
+        limit(xenonnt.replace(**one), stepping)
+    print(failure.value)
+    known = xenonnt.replace(**one, background_floating=False, background_uncertainty=0.05)
+    result = limit(known, stepping)
+    print(result.summary())
+    assert 1e-12 < result.limit_mu_B < 1e-9
+
+
 def test_arguments_are_checked(xenonnt, stepping):
     for options, words in (
         ({"confidence_level": 90}, "confidence_level = 90 is outside (0.5, 1)"),
         ({"confidence_level": float("nan")}, "confidence_level = nan"),
         ({"convention": "feldman-cousins"}, "convention = 'feldman-cousins'"),
-        ({"method": "bayes"}, "method = 'bayes'"),
+        ({"method": "bays"}, "method = 'bays'"),
     ):
         with pytest.raises(InputError) as refusal:
             limit(xenonnt, stepping, **options)
