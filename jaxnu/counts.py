@@ -112,9 +112,8 @@ def templates(
     """
     if experiment.adds_cevns:
         raise InputError(
-            f"{experiment.name} expects CEvNS beside signal and background, and the likelihood of "
-            "counts without systematics has no place for it; give [systematics.NAME], such as "
-            "parameter = 'quenching'"
+            f"experiment = {experiment.name!r} expects CEvNS beside signal and background; allowed "
+            "here: an experiment without; use expected_counts, signal_counts and cevns_counts"
         )
     background = background_counts(experiment, background_moves)
     return signal_counts(experiment, response), background

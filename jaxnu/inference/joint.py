@@ -35,9 +35,10 @@ def general(likelihood: BinnedModel | ExperimentModel) -> ExperimentModel:
     model = build_model(
         binned(SINGLE, likelihood.counts, parts), free=(BACKGROUND,) if floating else ()
     )
+    none = jnp.zeros_like(likelihood.background)  # its experiments have neither
     return ExperimentModel(
         model, jnp.asarray(likelihood.counts), likelihood.errors, likelihood.signal,
-        likelihood.background, width,
+        likelihood.background, width, cevns=none, source_variance=none,
     )  # fmt: skip
 
 

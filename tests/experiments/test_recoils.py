@@ -296,3 +296,18 @@ def test_new_bins_ask_for_new_panels(nuclear):
     e = nuclear(COARSE)
     with pytest.raises(InputError, match="recoil_edges_keV is missing"):
         e.replace(resolution_keV=jnp.ones(3), transfer_edges_keV=e.transfer_edges_keV)
+
+
+@pytest.mark.slow
+def test_a_limit_needs_no_systematics(nuclear, atom):
+    """The limit of a file without [systematics.NAME] is that of a quenching known to 1e-6."""
+    known = (
+        'parameter = "quenching"\nuncertainty = 0.05',
+        'parameter = "quenching"\nuncertainty = 1e-6',
+    )
+    none = ('[systematics.k]\nparameter = "quenching"\nuncertainty = 0.05\n', "")
+    values = [
+        jaxnu.sensitivity(nuclear(COARSE, change), atom).limit_mu_B for change in (known, none)
+    ]
+    print(f"limits {values[0]:.6g}, {values[1]:.6g} μ_B")
+    assert values[1] == pytest.approx(values[0], rel=1e-6)

@@ -120,13 +120,13 @@ def test_first_and_second_derivatives_of_a_forecast(slope, agree):
     check("conus-plus-2025", response("Ge", "free"), slope, agree)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", SHIPPED)
 def test_of_every_shipped_experiment(name, slope, agree):
     target = load_experiment(name).target
     check(name, response(target, "stepping"), slope, agree)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_with_the_default_atom(slope, agree):
     check("xenonnt-sr0", response("Xe"), slope, agree)

@@ -137,7 +137,7 @@ def test_a_gradient_of_another_method(xenonnt, xe, slope, agree):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["profile", "cls", "clsb", "bayes"])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_experiment_by_every_method(name, method):
