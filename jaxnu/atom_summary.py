@@ -138,8 +138,9 @@ def summarize_atom(table: AtomTable, atom: CentralField) -> AtomSummary:
 def _last_class(table: AtomTable) -> tuple[float | None, int | None]:
     """T/I and l' at which the multipole sums of a table end, if its provenance says so."""
     try:
-        last = table.provenance["numerics"]["ratio_classes"][-1]
-        return float(last["ratio"]), int(last["l_max"])
+        numerics = table.provenance["numerics"]
+        last = numerics["ratio_classes"][-1]
+        return float(last["ratio"]), int(numerics["orders"][last["groups"] - 1][-1]) - 1
     except (KeyError, IndexError, TypeError, ValueError):
         return None, None
 

@@ -84,6 +84,7 @@ def test_forecast_of_a_difference_in_words(capsys):
     assert Path("forecast-gemma-2010.png").read_bytes()[:8] == PNG
 
 
+@pytest.mark.slow
 def test_two_forecasts_in_one(capsys):
     words = "forecast gemma-2010 texono-2007 --response free --method profile --out both"
     assert main(words.split()) == 0

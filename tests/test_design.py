@@ -81,6 +81,7 @@ def test_one_parameter_ends_on_the_target(gemma, atom, priced, limit_at, agree):
     assert found.at_bound == {} and found.stationarity <= 1e-6
 
 
+@pytest.mark.long
 def test_two_parameters_are_those_of_brute_force(both_free, priced, limit_at, agree):
     """For each threshold the exposure that reaches the target, then the least cost of all."""
 
@@ -238,6 +239,7 @@ def test_costs_between_the_knots(priced, agree):
     agree("777 kg d", np.exp(exposure.log_cost(np.log(777.0))), 0.3 * 777.0, 1e-12)
 
 
+@pytest.mark.slow
 def test_the_command(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxnu.precision.enable_compilation_cache", lambda: None)

@@ -17,6 +17,7 @@ def result(helium):
     return examine("He", 100.0, atom=helium)
 
 
+@pytest.mark.slow
 def test_numbers_of_helium(result, agree):
     assert result.Z == 2 and result.labels == ("K",) and result.range_keV[0] == 0.01
     assert result.range_keV[1] == pytest.approx(0.98 * 2e4 / (510.99895 + 200.0))
@@ -56,6 +57,7 @@ def test_the_report_says_it(result):
         assert len(columns) == 1, table
 
 
+@pytest.mark.slow
 def test_every_picture_is_drawn(result, tmp_path):
     drawn = plot_examination(result, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"He-{name}.png" for name in drawn}

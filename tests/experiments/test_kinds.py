@@ -75,6 +75,7 @@ def test_turn_on_is_the_error_function(load):
     assert float(p.threshold_keV) == pytest.approx(2.8, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_difference_is_a_least_squares_fit(load):
     """Statistics only: μ² < z / sqrt(∑ s²/σ²), σ² = b (1 + t_on/t_off) — by hand."""
     e = load()
@@ -153,6 +154,7 @@ def test_systematics_weaken_a_limit_and_are_named(load, flux_uncertain):
     assert without.limit_mu_B < with_.limit_mu_B < 1.1 * without.limit_mu_B
 
 
+@pytest.mark.slow
 def test_the_general_likelihood_is_the_short_one_without_systematics(load):
     """Counts and one norm go through BinnedModel; with a systematic of 1e-9 through the other."""
     atom = jaxnu.response("Ge", "stepping")
@@ -168,6 +170,7 @@ def test_the_general_likelihood_is_the_short_one_without_systematics(load):
         assert slope == pytest.approx(other.derivatives[name], abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_derivative_in_the_threshold_with_systematics(flux_uncertain):
     atom = jaxnu.response("Ge", "stepping")
     start = float(flux_uncertain.parameters.threshold_keV)

@@ -79,6 +79,7 @@ def test_counts_are_the_explicit_integral(nuclear, channel):
     np.testing.assert_allclose(ours, expected, rtol=2e-5, atol=1e-8 * expected.max())
 
 
+@pytest.mark.slow
 def test_both_is_the_sum(nuclear, atom):
     both = nuclear(COARSE)
     parts = [jax.jit(electron_counts)(both, atom), jax.jit(recoil_counts, static_argnums=1)(

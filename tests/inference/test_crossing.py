@@ -72,6 +72,7 @@ def test_limit_with_the_best_fit_on_the_boundary(seed, arrays, build, agree):
     agree(f"limit of seed {seed}", limit_value(build(a)), upper, 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)])
 def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agree):
     """Templates, modifiers, data and constraint centres."""
@@ -101,6 +102,7 @@ def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agre
         agree(f"{method}: d(limit)/d({field})", got, numeric, 1e-5, scale=max(abs(numeric), 1e-2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", ["profile", *(pytest.param(m, marks=pytest.mark.slow) for m in ("cls", "clsb"))]
 )

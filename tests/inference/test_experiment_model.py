@@ -87,6 +87,7 @@ def counted(e, atom, source):
     return np.asarray(jax.jit(signal_counts)(here, atom)) * 1e-22
 
 
+@pytest.mark.slow
 def test_the_model_spread_is_the_difference_of_two_models(make, atom):
     e = make(systematics='[systematics.model]\nparameter = "spectrum"\nother = "vogel-engel"\n'
              "uncertainty = 0.5")  # fmt: skip
@@ -103,6 +104,7 @@ def test_the_model_spread_is_the_difference_of_two_models(make, atom):
                                atol=1e-9 * np.abs(weak).max())  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_fluxes_of_the_sun_are_nuisances(make, atom):
     e = make('kind = "solar"\nmetallicity = "GS98"\ncomponents = ["pp", "7Be", "pep"]',
              "electron", systematics='[systematics.sun]\nparameter = "solar-fluxes"')  # fmt: skip
@@ -140,6 +142,7 @@ def test_other_names_for_the_variations_are_refused(make):
         make(systematics=model + 'other = "mueller"').replace(source=flux.reactor(3.0, 30.0))
 
 
+@pytest.mark.slow
 def test_expected_data_hold_cevns(make, atom):
     e = make()
     model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
@@ -165,6 +168,7 @@ def test_a_difference_with_cevns_by_hand(make, atom):
     np.testing.assert_allclose(result.counts, (1 - f) * c, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_on_and_off_spectra_with_a_core_in_both(make, atom):
     e = make(CORES, kind="on-off", off=OFF)
     model = jax.jit(experiment_model, static_argnums=2)(e, atom, "Asimov")
@@ -212,6 +216,7 @@ def test_derivative_in_the_flux(make, atom, kind):
     assert abs(slope + 0.5) > 1e-4  # it is not the trivial one of a signal alone
 
 
+@pytest.mark.slow
 def test_derivative_in_the_quenching_of_the_limit(make, atom):
     e = make(recoil="nuclear")
 

@@ -60,6 +60,7 @@ def by_hand(experiment, atom, unit):
 # ---- one experiment, every method ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_details_go_with_the_same_limit(detailed, xenonnt, xe, agree):
     """Two likelihoods, two searches and two modes of differentiation."""
     plain = limit(xenonnt, xe)
@@ -94,6 +95,7 @@ def test_impacts_are_limits_with_the_nuisance_held(detailed, xenonnt, xe, unit, 
         agree(f"limit with the norm held at {step:+g} σ", got, np.sqrt(x * unit), 1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["cls", pytest.param("clsb", marks=pytest.mark.slow),
                                     pytest.param("bayes", marks=pytest.mark.slow)])  # fmt: skip
 def test_a_method_is_that_of_the_statistics_layer(method, xenonnt, xe, unit, agree):
@@ -120,6 +122,7 @@ def test_feldman_cousins_of_an_experiment(xenonnt, xe, unit):
     assert result.limit_mu_B == pytest.approx(profile.limit_mu_B, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_gradient_of_another_method(xenonnt, xe, slope, agree):
     """By exposure, with the counts fixed: x ∝ 1/exposure while the norm floats."""
     exposure = xenonnt.parameters.exposure_kg_day
@@ -159,6 +162,7 @@ def test_every_shipped_experiment_by_every_method(name, method):
 # ---- several experiments -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     """Exact while each background floats: −ln L of the copies is that of the doubled counts."""
     twice = sensitivity(gemma.replace(exposure_kg_day=2.0 * gemma.parameters.exposure_kg_day), ge)
@@ -173,6 +177,7 @@ def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     assert convergence(both, [gemma, gemma.replace(name="twin")], [ge, ge]) < 1e-3
 
 
+@pytest.mark.long
 def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
     """Both with a signal, not the same: MIGRAD and MINOS of x and two norms."""
     Minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit

@@ -177,6 +177,7 @@ HARD = {  # counts of XENONnT that leave no room for its background, or hold no 
 }
 
 
+@pytest.mark.slow
 def test_hard_counts_have_the_limit_of_a_norm_above_zero(xenonnt, stepping, xen_deviance, agree):
     """Each against a search in scipy with norm ≥ 0: none is a silent wrong limit."""
     from scipy.optimize import brentq, minimize_scalar

@@ -31,6 +31,7 @@ def result(arrays, build):
     return infer(build(arrays(1, x=1.5)))
 
 
+@pytest.mark.slow
 def test_everything_is_in_a_result(result, arrays, build, agree):
     model = build(arrays(1, x=1.5))
     agree("value", result.value, limit_value(model), 1e-10)
@@ -175,6 +176,7 @@ def test_feldman_cousins_of_a_count_by_toys_is_the_exact_one(agree):
         agree("lower end", result.interval[0], low, 0.1, scale=1.0)
 
 
+@pytest.mark.slow
 def test_counts_without_any_background(agree):
     """L(0) = 0: limits stand, a discovery is certain, background-only data are not to be had."""
     model = counting(5, 0.0)

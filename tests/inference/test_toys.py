@@ -163,6 +163,7 @@ def test_coverage_of_both_conventions(arrays, build):
     assert abs(inside - 0.9) < 4.0 * error + 0.005
 
 
+@pytest.mark.slow
 def test_the_best_fit_of_toys_is_unbiased(alone):
     x = alone["theta"][:, 0]
     pull = (x.mean() - 0.5) / (x.std() / x.size**0.5)

@@ -100,6 +100,7 @@ def test_beyond_caesium_the_default_says_what_to_do():
     assert len(str(refusal.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_command_takes_it_by_default(xenon, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxnu.precision.enable_compilation_cache", lambda: None)
     assert main(["limit", "xenonnt-sr0", "--json", "--out", str(tmp_path)]) == 0
