@@ -78,7 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
             raise
-        print("jaxnu: failed: out of memory; use a simpler --response", file=sys.stderr)
+        print(
+            "jaxnu: failed: out of memory; a simpler model of the atom needs less",
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     except BrokenPipeError:  # the reader of stdout has had enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -47,12 +47,25 @@ def parameters_of(experiment: Experiment) -> dict[str, str | None]:
 
     threshold, exposure, off_exposure; resolution, background, flux, distance as factors of what
     the experiment has; background_uncertainty and NAME_uncertainty of each systematic as relative
-    1σ. Those that the experiment does not have are left out.
+    1σ. Those that the experiment does not have are left out: threshold and resolution with a
+    response matrix, which holds both; resolution with nuclear recoils, whose nodes are laid out
+    for the one in the file; distance of what is no reactor, where it is no factor 1/L²; exposures
+    and background where the errors of a difference are measured, and would not follow.
     """
-    p, names = experiment.parameters, ["threshold", "exposure"]
-    if float(p.off_exposure_kg_day) > 0.0:
-        names.append("off_exposure")
-    names += [n for n in FACTORS if n != "distance" or p.source.antineutrino]
+    p = experiment.parameters
+    names = [] if p.matrix is not None else ["threshold"]
+    left_out = set()
+    if experiment.difference is not None:
+        left_out.add("background")
+    else:
+        names.append("exposure")
+        if float(p.off_exposure_kg_day) > 0.0:
+            names.append("off_exposure")
+    if p.matrix is not None or experiment.recoil != "electron":
+        left_out.add("resolution")
+    if not p.source.name.startswith("reactor"):
+        left_out.add("distance")
+    names += [name for name in FACTORS if name not in left_out]
     if not experiment.background_floating and experiment.data_kind != "difference":
         names.append("background_uncertainty")
     names += [f"{name}_uncertainty" for name, _ in experiment.systematics]
@@ -87,6 +100,8 @@ def changed(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
         else:
             uncertainty = uncertainty.at[_systematic(experiment, name)].set(value)
     moved |= {"source": p.source.scaled(flux), "systematic_uncertainty": uncertainty}
+    if p.source_variations is not None:  # as relative uncertainties they stay
+        moved["source_variations"] = p.source_variations.scaled(flux)
     return dataclasses.replace(experiment, parameters=dataclasses.replace(p, **moved))
 
 
@@ -356,7 +371,9 @@ def _with_room(experiment: Experiment, costs: Costs) -> Experiment:
     ends = (float(p.bin_edges_keV[0]), float(p.bin_edges_keV[-1]))
     top = float(np.max([p.source.edges_keV[-1], *np.asarray(p.source.lines_keV)]))
     sharp, broad = (
-        transfer_edges(factor * np.asarray(p.resolution_keV), *ends, top)
+        transfer_edges(
+            factor * np.asarray(p.resolution_keV), *ends, top, experiment.resolution_in_quadrature
+        )
         for factor in (min(cost.lowest, 1.0), max(cost.highest, 1.0))
     )
     beyond = tuple(edge for edge in broad if edge > sharp[-1])

@@ -24,7 +24,7 @@ TINY = 1e-30  # in place of no flux: below every axis
 CHARGE_BATCH = 16  # values of T whose Q nodes are in memory at once
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
     """A figure without a window system: the Agg canvas, no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ def _figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save_figure(figure: "Figure", path: Path) -> None:
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
 
@@ -45,14 +45,14 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     Of several experiments the test statistic alone.
     """
     if isinstance(result.counts, tuple):
-        figure = _figure(6.0, 4.4)
+        figure = new_figure(6.0, 4.4)
         _draw_scan(figure.subplots(), result)
-        _save(figure, path)
+        save_figure(figure, path)
         return
     edges, counts = np.asarray(result.bin_edges_keV), np.asarray(result.counts)
     background, signal = np.asarray(result.background), np.asarray(result.signal)
     width, middle = np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
-    figure = _figure(11.0, 4.4)
+    figure = new_figure(11.0, 4.4)
     spectrum, profile = figure.subplots(1, 2, width_ratios=[1.7, 1.0])
 
     spectrum.stairs(
@@ -79,7 +79,7 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
     spectrum.title.set_fontsize("medium")
     spectrum.legend(frameon=False, fontsize="small")
     _draw_scan(profile, result)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_scan(profile: "Axes", result: "LimitResult") -> None:
@@ -128,7 +128,7 @@ def plot_tornado(derivatives: Mapping[str, Mapping[str, float]], title: str, pat
         for name, value in slopes.items():
             sizes[name] = max(sizes.get(name, 0.0), abs(value))
     names = sorted((n for n in sizes if sizes[n] > 1e-6), key=lambda n: sizes[n])
-    figure = _figure(7.5, 1.6 + 0.32 * max(len(names), 3))
+    figure = new_figure(7.5, 1.6 + 0.32 * max(len(names), 3))
     axes = figure.subplots()
     height = 0.8 / len(derivatives)
     reach = max((sizes[name] for name in names), default=1.0)
@@ -148,7 +148,7 @@ def plot_tornado(derivatives: Mapping[str, Mapping[str, float]], title: str, pat
     axes.set_title(title, fontsize="medium")
     if len(derivatives) > 1:
         axes.legend(frameon=False, fontsize="small", loc="lower right")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_atom(response: "Response", path: Path) -> None:
@@ -157,7 +157,7 @@ def plot_atom(response: "Response", path: Path) -> None:
     response: of an atom with a continuum. The stepping count and Elam's photoabsorption stand
     beside where there are binding energies and the package xraydb.
     """
-    figure = _figure(15.0, 4.8)
+    figure = new_figure(15.0, 4.8)
     surface, charges, photons = figure.subplots(1, 3)
     last = 0.999 * float(response.T_max_keV or 100.0)
     first = float(np.min(np.asarray(response.thresholds_keV)))
@@ -165,7 +165,7 @@ def plot_atom(response: "Response", path: Path) -> None:
     _draw_map(figure, surface, response, first, last)
     _draw_charges(charges, response, 0.8 * first, last)
     _draw_photons(photons, response, 0.8 * first, last)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_map(
@@ -296,7 +296,7 @@ def plot_flux(
     """
     import jax.numpy as jnp
 
-    figure = _figure(8.5, 5.2)
+    figure = new_figure(8.5, 5.2)
     axes = figure.subplots()
     edges = np.asarray(spectrum.edges_keV)
     end = max(edges[-1], np.max(np.asarray(spectrum.lines_keV), initial=0.0))
@@ -332,7 +332,7 @@ def plot_flux(
     axes.grid(alpha=0.25, which="major", lw=0.4)
     if components or (smooth and lined):
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_lines(
@@ -361,14 +361,14 @@ def plot_curves(
     path: Path,
 ) -> None:
     """Draw one line per curve on logarithmic axes, zeros left out, as PNG."""
-    figure = _figure(7.5, 5.0)
+    figure = new_figure(7.5, 5.0)
     axes = figure.subplots()
     for (name, y), style in zip(curves.items(), _styles(len(curves)), strict=True):
         axes.plot(x, np.where(y > 0.0, y, np.nan), style, label=name, lw=1.6)
     axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
     axes.grid(alpha=0.25, which="both", lw=0.4)
     axes.legend(frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _styles(number: int) -> list[str]:

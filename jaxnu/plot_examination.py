@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxnu.examination.orbitals import orbital_names
-from jaxnu.plot import _figure as draw_figure
-from jaxnu.plot import _save as save_figure
+from jaxnu.plot import new_figure as draw_figure
+from jaxnu.plot import save_figure as save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,5 +1,6 @@
 """The cheapest detector against brute force; what a cost file must hold."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def both_free(gemma, atom, priced):
     return cheapest_detector(gemma, priced, ("threshold", "exposure"), 4e-11, atom)
 
 
+@pytest.mark.slow
 def test_one_parameter_ends_on_the_target(gemma, atom, priced, limit_at, agree):
     found = cheapest_detector(gemma, priced, ("exposure",), 4e-11, atom)
     threshold = float(gemma.parameters.threshold_keV)
@@ -81,7 +83,7 @@ def test_one_parameter_ends_on_the_target(gemma, atom, priced, limit_at, agree):
     assert found.at_bound == {} and found.stationarity <= 1e-6
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_parameters_are_those_of_brute_force(both_free, priced, limit_at, agree):
     """For each threshold the exposure that reaches the target, then the least cost of all."""
 
@@ -110,6 +112,7 @@ def test_the_price_of_a_lower_target(both_free, gemma, atom, priced, agree):
     agree("multiplier", both_free.multiplier, slope, 1e-3)
 
 
+@pytest.mark.slow
 def test_a_target_that_costs_nothing(gemma, atom, priced):
     found = cheapest_detector(gemma, priced, ("exposure", "background"), 2e-10, atom)
     print(found)
@@ -138,6 +141,23 @@ def test_log_derivatives(gemma, atom, agree):
     agree("threshold", found["threshold"], plain["threshold_keV"], 1e-8, scale=1.0)
     agree("distance", found["distance"], -2.0 * found["flux"], 1e-12)
     assert set(found) == {*parameters_of(gemma), *(f"shells {x[0]}" for x in atom.labels)}
+
+
+@pytest.mark.slow
+def test_a_spectrum_that_is_uncertain_stays_relatively_so(gemma, atom, agree):
+    """The flux moves the variations with it, as in the limit's own derivative."""
+    source = gemma.parameters.source
+    tilt = 0.1 * jnp.linspace(-1.0, 1.0, len(source.density))[:, None] * source.density
+    uncertain = gemma.replace(
+        systematics=(("model", "spectrum"),),
+        systematic_uncertainty=[1.0],
+        source_variations=dataclasses.replace(
+            source, density=tilt[None], line_flux=0.1 * source.line_flux[None]
+        ),
+    )
+    found, plain = log_derivatives(uncertain, atom), sensitivity(uncertain, atom).derivatives
+    agree("flux", found["flux"], plain["flux"], 1e-7, scale=1.0)
+    agree("flux", found["flux"], -0.5, 1e-7)
 
 
 @pytest.mark.slow

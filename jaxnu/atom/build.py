@@ -14,7 +14,7 @@ from jaxnu.atom.bound import rydberg_orbitals
 from jaxnu.atom.compile_ahead import compiled_ahead
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.energy_nodes import energy_nodes
-from jaxnu.atom.field import AtomicField, self_consistent_field
+from jaxnu.atom.field import AtomicField, checked_configuration, self_consistent_field
 from jaxnu.atom.matrix_elements import ElectronResponses
 from jaxnu.atom.momentum import kappa_mesh
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
@@ -218,11 +218,11 @@ def build_table(
     """
     if progress:
         progress(0, 1, "self-consistent field (programs compiled on the first run)")
-    with compiled_ahead(knobs) as wait:
-        atom = self_consistent_field(element, exchange=exchange, knobs=knobs)
-        wait()
-        plan = plan_table(atom, knobs)
-        responses = compute(atom, plan, knobs, progress)
+    configuration = checked_configuration(element, exchange)  # before anything is compiled
+    with compiled_ahead(knobs):
+        atom = self_consistent_field(configuration, exchange=exchange, knobs=knobs)
+    plan = plan_table(atom, knobs)
+    responses = compute(atom, plan, knobs, progress)
     closure = series_closure(responses.final_level, knobs)
     return assemble(atom, plan, responses, closure, exchange, knobs)
 

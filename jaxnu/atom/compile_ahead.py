@@ -1,7 +1,7 @@
 """Compile the large programs of a table in a thread, while the field of the atom converges."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -50,17 +50,20 @@ def _compile(knobs: AtomNumerics) -> None:
 
 
 @contextmanager
-def compiled_ahead(knobs: AtomNumerics) -> Iterator[Callable[[], None]]:
-    """Within, large programs are compiled in a thread; yields what waits for them.
+def compiled_ahead(knobs: AtomNumerics) -> Iterator[None]:
+    """Within, large programs are compiled in a thread; its end waits for them, unless by an error.
 
     jax keeps what was compiled for the same shapes: the calls that follow find it. The garbage
     collector rests meanwhile: tracing makes millions of objects, and most live on.
     """
     collecting = gc.isenabled()
     gc.disable()
+    pool = ThreadPoolExecutor(1)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            yield pool.submit(_compile, knobs).result
+        task = pool.submit(_compile, knobs)
+        yield
+        task.result()
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)
         if collecting:
             gc.enable()

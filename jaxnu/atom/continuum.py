@@ -161,7 +161,7 @@ def continuum_orbitals(
     Args:
         potential: with V = −z/r beyond some radius (Latter tail), or falling off fast (z = 0).
         mesh: made by `scattering_mesh` for the shell in which the waves are wanted.
-        energy: ε > 0 [Hartree], up to about (150/r_out)²/2: k dr < 0.22 on the inner mesh.
+        energy: ε > 0 [Hartree], up to about (231/r_out)²/2: k dr ≤ 0.22 on the inner mesh.
         l_max: highest angular momentum (static).
 
     Returns: ContinuumOrbitals. NaN where a Coulomb function was asked outside its range.

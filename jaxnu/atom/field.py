@@ -198,6 +198,14 @@ def _energies(mesh, rV, shells, bound, exchange, model):
     )
 
 
+def checked_configuration(element: str | int | Configuration, exchange: Any) -> Configuration:
+    """The configuration of an element; InputError where it or the exchange is out of range."""
+    checks.number_range(
+        "exchange", exchange, 0.5, 1.5, "", "it multiplies the exchange potential; 1 is the model"
+    )
+    return element if isinstance(element, Configuration) else ground_state(element)
+
+
 def self_consistent_field(
     element: str | int | Configuration,
     model: str = "herman-skillman",
@@ -228,10 +236,7 @@ def self_consistent_field(
     Phys. Rev. 140, A1133 (1965).
     """
     checks.one_of("model", model, MODELS)
-    checks.number_range(
-        "exchange", exchange, 0.5, 1.5, "", "it multiplies the exchange potential; 1 is the model"
-    )
-    atom = element if isinstance(element, Configuration) else ground_state(element)
+    atom = checked_configuration(element, exchange)
     n, l, occupation = atom.padded()
     shells = Shells(np.asarray(float(atom.Z)), n, l, occupation)
     mesh = atom_mesh(shells.Z, knobs)

@@ -48,7 +48,7 @@ def refined_for(
     index = subshell_index(atom, subshell)
     r_out = float(shell_edge(atom.mesh, atom.bound.P[index][None], knobs))
     k = np.sqrt(2.0 * energy_max)
-    steps = r_out * max(k / 0.22, (k + Q_max) / ALIAS_PHASE)
+    steps = r_out * max(k / knobs.wave_phase, (k + Q_max) / ALIAS_PHASE)
     here = (1.0 + knobs.scatter_stretch) / knobs.scatter_step
     doublings = max(0, math.ceil(math.log2(steps / here)))
     return replace(knobs, scatter_stretch=(1.0 + knobs.scatter_stretch) * 2**doublings - 1.0)

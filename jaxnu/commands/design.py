@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +121,7 @@ def _new_costs(path: Path) -> None:
         raise InputError(
             f"--new = {str(path)!r} is not the name of a TOML file; give one, such as cost.toml"
         )
-    if path.exists():
+    if os.path.exists(path):
         raise InputError(f"--new = {str(path)!r} exists already; give another name")
     check_writable(path)
     write_text(path, resources.files("jaxnu").joinpath("cost-template.toml").read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from jaxnu._version import __version__
@@ -44,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> None:
     symbol = element_symbol(arguments.target)
     checks.one_of("thresholds", arguments.thresholds, THRESHOLDS)
     check_arguments(arguments.energy_keV, arguments.mu)
-    if arguments.out.exists() and not arguments.out.is_dir():
+    if os.path.exists(arguments.out) and not arguments.out.is_dir():
         raise InputError(f"--out = {str(arguments.out)!r} is a file; give a folder")
     enable_compilation_cache()
     make_folder(arguments.out)

@@ -1,6 +1,7 @@
 """jaxnu experiments: list, show, begin one."""
 
 import argparse
+import os
 from pathlib import Path
 
 from jaxnu.commands.common import Command
@@ -57,7 +58,7 @@ def _new_experiment(name: str | None) -> None:
             "'jaxnu experiments new my.toml'"
         )
     path = Path(name)
-    if path.exists():
+    if os.path.exists(path):
         raise InputError(f"experiments new = {name!r} exists already; give another name")
     check_writable(path)
     write_text(

@@ -89,8 +89,7 @@ def recoil_energy(T_ee_keV: np.ndarray, quenching: Quenching, highest_keV: float
 
 
 def check_quenching(where: str, quenching: Quenching, highest_keV: float) -> None:
-    """Refuse a Q(T) with Q T falling, or above the recoil's own energy: two recoils would look
-    alike."""
+    """Refuse a Q(T) with Q T falling: two recoils would look alike."""
     T = np.geomspace(1e-4, highest_keV, 4000)
     seen = np.asarray(_on_host(T, quenching))
     falling = (np.diff(seen) <= 0.0) & (seen[1:] > 0.0)

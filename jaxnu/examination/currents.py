@@ -39,7 +39,7 @@ class Integrand:
 
 @jax.jit
 def _currents(T: Array, E: Array, Q: Array, atom: Response) -> tuple[Array, Array]:
-    """(dσ_T/d ln Q per μ² by R, the same per R)."""
+    """R at each Q and, last, R(T,T); and dσ_T/d ln Q per R and μ²."""
     k_R = 2.0 * Q**2 * magnetic_kernels(T, E, Q)[1]  # dQ² = 2Q² d ln Q
     R = jnp.append(atom.transverse(T, Q), atom.transverse(T, T))
     return R, k_R

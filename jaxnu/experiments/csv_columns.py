@@ -40,7 +40,7 @@ def read_columns(
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         why = " ".join(str(error).split())
         raise InputError(f"{where}: {path} cannot be read: {why}; give a CSV in UTF-8") from None
     unit: tuple[float, str | None] | None = None

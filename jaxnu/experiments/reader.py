@@ -233,7 +233,7 @@ def open_file(name_or_path: str | os.PathLike[str]) -> ExperimentFile:
         file = shipped[key]
         return ExperimentFile(key, f"{key}.toml", file.read_text("utf-8"), Path(str(file)).parent)
     path = Path(key)
-    if not path.is_file():
+    if not os.path.isfile(path):
         with located(f"{key!r} is not a file and not a shipped experiment: "):
             checks.one_of("name_or_path", key, shipped)
     try:

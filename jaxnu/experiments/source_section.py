@@ -11,6 +11,7 @@ from jaxnu import checks, flux
 from jaxnu.constants import SECONDS_PER_DAY
 from jaxnu.errors import InputError
 from jaxnu.experiments.table import Table, located
+from jaxnu.flux.csv_table import ENERGY_PER_FISSION_MeV
 from jaxnu.flux.spectrum import Spectrum
 
 CORE = ("power", "distance", "off_power")
@@ -42,7 +43,7 @@ class SourceInput:
     cores: number of reactor cores. off_fraction: flux of the OFF period over that of ON, None
         where the file does not say.
     reactor: (power_GW, distance_m, options of flux.reactor, None with a CSV file) of a reactor,
-        to compare it with another model.
+        to compare it with another model. energy_per_fission_MeV: thermal, of a CSV file.
     """
 
     spectrum: Spectrum
@@ -52,6 +53,7 @@ class SourceInput:
     cores: int = 1
     off_fraction: float | None = None
     reactor: tuple[list[float], list[float], dict[str, Any] | None] | None = None
+    energy_per_fission_MeV: float = ENERGY_PER_FISSION_MeV
 
 
 def read_source(table: Table) -> SourceInput:
@@ -142,9 +144,10 @@ def _reactor(table: Table) -> SourceInput:
     model = table.text("spectrum", "a model or a CSV file") if "spectrum" in table else None
     extra: dict[str, Any] = {"cores": len(powers), "off_fraction": off_fraction}
     if model is not None and model.endswith(".csv"):
+        energy_MeV = _energy_per_fission(table)
         return SourceInput(
-            _fission_file(table, powers, distances), f"{place}; {model}",
-            reactor=(powers, distances, None), **extra,
+            _fission_file(table, powers, distances, energy_MeV), f"{place}; {model}",
+            reactor=(powers, distances, None), energy_per_fission_MeV=energy_MeV, **extra,
         )  # fmt: skip
     if "energy_per_fission" in table:
         raise table.refuse("energy_per_fission", 'spectrum = "my.csv" with it, or leave it out')
@@ -170,22 +173,30 @@ def _reactor(table: Table) -> SourceInput:
     )  # fmt: skip
 
 
-def _fission_file(table: Table, powers: list[float], distances: list[float]) -> Spectrum:
+def _energy_per_fission(table: Table) -> float:
+    """Thermal energy per fission that goes with a CSV file, MeV."""
+    if "energy_per_fission" not in table:
+        return ENERGY_PER_FISSION_MeV
+    expected = 'the thermal energy per fission, such as "205 MeV"'
+    energy_MeV = table.quantity("energy_per_fission", "energy", expected) / 1e3
+    checks.number_range(
+        table.where("energy_per_fission"), energy_MeV, 100.0, 300.0, "MeV", expected
+    )
+    return energy_MeV
+
+
+def _fission_file(
+    table: Table, powers: list[float], distances: list[float], energy_MeV: float
+) -> Spectrum:
     """A spectrum per fission from a CSV file."""
     for key in FUEL:
         if key in table:
             raise table.refuse(key, "this key with a spectrum by name; a CSV file holds the mean")
-    options: dict[str, Any] = {}
-    if "energy_per_fission" in table:
-        expected = 'the thermal energy per fission, such as "205 MeV"'
-        energy_MeV = table.quantity("energy_per_fission", "energy", expected) / 1e3
-        checks.number_range(
-            table.where("energy_per_fission"), energy_MeV, 100.0, 300.0, "MeV", expected
-        )
-        options["energy_per_fission_MeV"] = energy_MeV
     path = table.csv_file("spectrum")
     with located(f"{table.where('spectrum')}: "):
-        return flux.read_csv(path, power_GW=powers, distance_m=distances, **options)
+        return flux.read_csv(
+            path, power_GW=powers, distance_m=distances, energy_per_fission_MeV=energy_MeV
+        )
 
 
 def _length(table: Table, key: str, example: str, low: float = 0.0) -> float:
@@ -307,12 +318,16 @@ def model_variation(table: Table, source: SourceInput) -> Spectrum:
     if other.endswith(".csv"):
         path = table.csv_file("other")
         with located(f"{table.where('other')}: "):
-            varied = flux.read_csv(path, power_GW=powers, distance_m=distances)
+            energy_MeV = source.energy_per_fission_MeV  # the same as in the source
+            varied = flux.read_csv(
+                path, power_GW=powers, distance_m=distances, energy_per_fission_MeV=energy_MeV
+            )
             return flux.difference(source.spectrum, varied)
     checks.one_of(table.where("other"), other, (*flux.SPECTRA, "FILE.csv"))
-    if options is None:
-        return flux.difference(source.spectrum, flux.reactor(powers, distances, spectrum=other))
     with located(f"{table.where('other')}: "):
+        if options is None:
+            varied = flux.reactor(powers, distances, spectrum=other)
+            return flux.difference(source.spectrum, varied)
         return flux.reactor_model_spread(powers, distances, other=other, **options)
 
 

@@ -115,7 +115,8 @@ class Table:
         return InputError(f"{self.where(key)} = {reprlib.repr(self.content[key])}; give {expected}")
 
     def table(self, key: str, keys: Sequence[str]) -> "Table":
-        content = self.get(key, f"a table [{self.dotted(key)}] with {', '.join(keys)}")
+        words = f" with {', '.join(keys)}" if keys else ""
+        content = self.get(key, f"a table [{self.dotted(key)}]{words}")
         return Table(self.file, self.dotted(key), content, keys, self.folder)
 
     def tables(self, key: str, keys: Sequence[str]) -> list["Table"]:

@@ -17,6 +17,7 @@ from jaxnu.flux.fission import check_cores, core_flux
 from jaxnu.flux.spectrum import FLUX_MAX, ENERGY_MAX_keV, Spectrum, check_scalar, tabulated
 from jaxnu.units import UNITS
 
+ENERGY_PER_FISSION_MeV = 205.0  # of a usual fuel, within 1%
 ENERGIES = {symbol: size for symbol, (kind, size) in UNITS.items() if kind == "energy"}
 HEADER = "E [MeV], nu [1/(MeV fission)]"
 EXPECTED_HEADER = f"give a header such as '{HEADER}' or 'E [keV], flux [1/(cm2 s keV)]'"
@@ -39,7 +40,7 @@ def read_csv(
     *,
     power_GW: Any = None,
     distance_m: Any = None,
-    energy_per_fission_MeV: Any = 205.0,
+    energy_per_fission_MeV: Any = ENERGY_PER_FISSION_MeV,
     antineutrino: bool | None = None,
     name: str | None = None,
 ) -> Spectrum:

@@ -81,7 +81,7 @@ def joint_model(
         measurements += [
             dataclasses.replace(
                 m,
-                name=name,
+                name=name if len(model.measurements) == 1 else f"{name}{JOINT}{m.name}",
                 norm_names=tuple(own[n] for n in m.norm_names),
                 shape_names=tuple(own[n] for n in m.shape_names),
             )

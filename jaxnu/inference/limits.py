@@ -20,6 +20,7 @@ from jaxnu.experiments.experiment import Experiment, Parameters
 from jaxnu.inference.crossing import at_x, upper_end
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.methods import plain_numbers
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
@@ -65,8 +66,7 @@ class LimitResult:
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q; None where the method has none.
-    residual: what is left of the equations solved, in units of 1σ; of
-        the general likelihood 0 if it converged.
+    residual: what is left of the equations solved, in units of 1σ.
     threshold_keV, exposure_kg_day: of the experiment that was fitted.
     counts, errors, background, signal: per bin; the data (ON − OFF where they are a difference)
         with their 1σ, the background at the best fit (zero in a difference), signal at the limit.
@@ -142,10 +142,7 @@ class LimitResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings for JSON."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return jax.tree.map(
-            lambda leaf: leaf if isinstance(leaf, str) else np.asarray(leaf).tolist(),
-            {"limit_mu2": self.limit_mu2, **plain},
-        )
+        return plain_numbers({"limit_mu2": self.limit_mu2, **plain})
 
 
 def limit(

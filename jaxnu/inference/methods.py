@@ -97,19 +97,20 @@ class Inference:
         """Plain numbers, lists and strings for JSON (infinities as strings)."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["fit"] = {f.name: getattr(self.fit, f.name) for f in dataclasses.fields(self.fit)}
-        return _plain(plain)
+        return plain_numbers(plain)
 
 
-def _plain(value: Any) -> Any:
+def plain_numbers(value: Any) -> Any:
+    """Lists, strings and numbers for JSON, which has no NaN and no infinity: these as words."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain_numbers(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
+        return [plain_numbers(inner) for inner in value]
     if value is None or isinstance(value, str | bool | int):
         return value
     array = np.asarray(value)
     if array.ndim:
-        return [_plain(inner) for inner in array.tolist()]
+        return [plain_numbers(inner) for inner in array.tolist()]
     number = array.item()
     if isinstance(number, float) and not np.isfinite(number):
         return str(number)

@@ -1,6 +1,7 @@
 """The builder of tables: its nodes, its programs, its derivative; numbers are in test_tables."""
 
 import dataclasses
+import gc
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxnu
-from jaxnu.atom import build, energy_nodes, moving_table
+from jaxnu.atom import build, compile_ahead, energy_nodes, moving_table
 from jaxnu.atom.bound import BoundOrbitals
 from jaxnu.atom.configuration import SLOTS
 from jaxnu.atom.continuum import scattering_mesh
@@ -134,6 +135,33 @@ def test_ridge_nodes_reach_the_light_cone_and_large_momenta():
     T = 5.0
     Q = np.asarray(ridge_momentum(p_z, T))
     assert np.allclose(T / Q - 0.5 * Q, p_z, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("bad", [{"element": "Xx"}, {"element": "He", "exchange": 0.4}])
+def test_what_is_wrong_is_said_before_anything_is_compiled(bad, monkeypatch):
+    monkeypatch.setattr(build, "compiled_ahead", lambda knobs: pytest.fail("compiled first"))
+    with pytest.raises(InputError):
+        build.build_table(**bad)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled, monkeypatch):
+    before = gc.isenabled()
+    monkeypatch.setattr(compile_ahead, "_compile", lambda knobs: None)
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with pytest.raises(FitError), compile_ahead.compiled_ahead(SMALL):
+            assert not gc.isenabled()
+            raise FitError("the field did not converge")
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_an_error_of_the_compilation_is_raised(monkeypatch):
+    monkeypatch.setattr(compile_ahead, "_compile", lambda knobs: 1 / 0)
+    with pytest.raises(ZeroDivisionError), compile_ahead.compiled_ahead(SMALL):
+        pass
 
 
 def test_exchange_under_jit_is_refused():

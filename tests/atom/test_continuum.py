@@ -181,6 +181,7 @@ def test_f_wave_shape_resonance(symbol, position_eV, width_eV):
         assert np.ptp(half) == pytest.approx(width_eV, rel=0.3)
 
 
+@pytest.mark.slow
 def test_atoms_and_shells_share_one_program():
     energy = jnp.geomspace(0.1, 10.0, 5)
     for symbol in ("Ne", "Xe"):

@@ -122,6 +122,7 @@ def test_finer_mesh_changes_nothing():
         assert change < 1e-7
 
 
+@pytest.mark.slow
 def test_what_is_not_converged_or_not_bound_is_refused():
     with pytest.raises(FitError, match="not converged after 3 iterations"):
         self_consistent_field("Ar", knobs=replace(ATOM_NUMERICS, field_iterations=3))

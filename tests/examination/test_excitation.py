@@ -1,6 +1,7 @@
 """Lines beside the continuum."""
 
 import numpy as np
+import pytest
 
 from jaxnu.cross_sections import cross_section, cross_section_lines
 from jaxnu.examination.excitation import excitation_shares
@@ -8,6 +9,7 @@ from jaxnu.examination.excitation import excitation_shares
 E, MU = 1000.0, 1e-11
 
 
+@pytest.mark.slow
 def test_windows_and_sums_of_helium(helium, agree):
     found = excitation_shares(0.01, 50.0, E, helium, MU)
     T, sigma = (np.asarray(a) for a in cross_section_lines(E, helium, MU))

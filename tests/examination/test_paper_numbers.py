@@ -31,6 +31,7 @@ def test_relativistic_shell_gives_the_free_result_and_its_end(agree):
     agree("Q = 2E − T at the end", Q[:, -1], (2.0 * E - T)[:, -1], 1e-12)
 
 
+@pytest.mark.slow
 def test_2p_exceeds_one_electron_a_little_above_its_threshold():
     """∫S dQ²/2m of hydrogen 2p at twice the binding energy: 1.000128. No law says ≤ 1."""
     atom = frozen_field(coulomb_potential(atom_mesh(1.0), 1.0), parse_configuration("H", "2p1"))

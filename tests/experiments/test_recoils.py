@@ -146,6 +146,7 @@ def test_a_table_of_lindhard_is_lindhard(nuclear):
     np.testing.assert_allclose(counts[1], counts[0], rtol=1e-4, atol=1e-6 * counts[0].max())
 
 
+@pytest.mark.slow
 def test_a_compound_sums_its_elements(nuclear):
     """Al2O3 without quenching: the counts per mass of each element, by its share of the mass."""
     compound = nuclear(

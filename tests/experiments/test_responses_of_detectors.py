@@ -10,6 +10,7 @@ from scipy.special import erf
 import jaxnu
 from jaxnu import rate
 from jaxnu.counts import background_counts, signal_counts
+from jaxnu.design import parameters_of
 from jaxnu.detector import ResponseMatrix, energy_resolution
 from jaxnu.errors import InputError
 from jaxnu.experiments import describe, load_experiment
@@ -134,6 +135,7 @@ def test_the_limit_with_a_matrix(base, atom):
     assert limits[1].limit_mu_B == pytest.approx(limits[0].limit_mu_B * 2**0.5, rel=1e-6)
     for name in ("threshold_keV", "resolution"):
         assert abs(limits[0].derivatives[name]) < 1e-12, name
+    assert not {"threshold", "resolution"} & set(parameters_of(e)), "a matrix holds both"
 
 
 def test_panels_of_a_matrix():

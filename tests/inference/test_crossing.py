@@ -39,6 +39,7 @@ class Plain:
         return found.migrad()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fit_and_minos_limit_are_iminuits(seed, arrays, build, agree):
     a = arrays(seed, x=1.5)
@@ -148,6 +149,7 @@ def test_derivative_of_a_fit(arrays, build, slope, agree):
     agree("dθ̂/dn", tangent, slope(theta, 0.0, 1e-2), 1e-6, scale=np.max(np.abs(tangent)))
 
 
+@pytest.mark.slow
 def test_mapped_over_data_as_one_by_one(arrays, build, agree):
     model = build(arrays(1))
     counts = np.stack([arrays(seed)["counts"] for seed in (1, 2, 3)])
@@ -305,6 +307,7 @@ def test_a_signal_that_a_free_background_can_imitate_has_no_limit():
     assert np.isnan(float(limit_value(model)))
 
 
+@pytest.mark.slow
 def test_fits_that_fail_say_so(arrays, build):
     short = dataclasses.replace(STATISTICS, fit_iterations=1)
     with pytest.raises(FitError, match="did not converge"):

@@ -116,7 +116,7 @@ def check(name, atom, slope, agree):
         agree(f"{name}: its derivatives by {label}", got[:-1], numeric[:-1], 1e-5, scale=size)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_first_and_second_derivatives_of_a_forecast(slope, agree):
     check("conus-plus-2025", response("Ge", "free"), slope, agree)
 

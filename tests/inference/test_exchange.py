@@ -82,7 +82,7 @@ def test_what_a_workspace_cannot_say_is_refused(model, arrays, build):
         to_pyhf(model.with_data({}, auxiliary=np.ones(len(model.nuisances))))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_files(tmp_path, model):
     result = infer(model, "cls")
     write_json(result, tmp_path / "result.json")

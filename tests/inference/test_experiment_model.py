@@ -154,6 +154,7 @@ def test_expected_data_hold_cevns(make, atom):
     np.testing.assert_allclose(result.background, model.counts, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_difference_with_cevns_by_hand(make, atom):
     """ON − OFF with one core on in both: (1 − f) s against σ² of all that is expected."""
     tiny = '[systematics.s]\nparameter = "exposure"\nuncertainty = 1e-9\n'
@@ -231,6 +232,7 @@ def test_derivative_in_the_quenching_of_the_limit(make, atom):
     assert slope == pytest.approx(differences, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_observed_counts_stay_while_the_flux_moves(make, atom):
     e = make(recoil="nuclear").replace(counts=np.array([4900.0, 2100.0, 4600.0, 9050.0]))
 

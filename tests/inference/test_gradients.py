@@ -64,6 +64,7 @@ def gradients(experiments, atoms):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", METHODS)
 @pytest.mark.parametrize("name", DIRECTIONS)
 def test_gradient_is_the_finite_difference(gradients, experiments, atoms, data, name, slope, agree):

@@ -95,9 +95,8 @@ def test_impacts_are_limits_with_the_nuisance_held(detailed, xenonnt, xe, unit, 
         agree(f"limit with the norm held at {step:+g} σ", got, np.sqrt(x * unit), 1e-4)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("method", ["cls", pytest.param("clsb", marks=pytest.mark.slow),
-                                    pytest.param("bayes", marks=pytest.mark.slow)])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["cls", "clsb", "bayes"])
 def test_a_method_is_that_of_the_statistics_layer(method, xenonnt, xe, unit, agree):
     result = limit(xenonnt, xe, method=method)
     print(result.summary())
@@ -162,7 +161,7 @@ def test_every_shipped_experiment_by_every_method(name, method):
 # ---- several experiments -------------------------------------------------------------------------
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     """Exact while each background floats: −ln L of the copies is that of the doubled counts."""
     twice = sensitivity(gemma.replace(exposure_kg_day=2.0 * gemma.parameters.exposure_kg_day), ge)
@@ -177,7 +176,7 @@ def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     assert convergence(both, [gemma, gemma.replace(name="twin")], [ge, ge]) < 1e-3
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_experiments_are_iminuits(xenonnt, gemma, xe, ge, unit, agree):
     """Both with a signal, not the same: MIGRAD and MINOS of x and two norms."""
     Minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit

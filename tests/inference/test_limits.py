@@ -212,6 +212,7 @@ def test_counts_beyond_every_model_are_refused_or_right(xenonnt, stepping):
     assert len(str(failure.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 30])
 def test_one_bin(xenonnt, stepping, kept):
     """One bin cannot tell a signal from a floating norm, and says so; a constrained one has a

@@ -136,6 +136,7 @@ def test_a_killed_run_goes_on_to_the_same_answer(tmp_path):
     same(np.load(path), np.load(tmp_path / "whole.npz"), "resumed")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, model):
     path = tmp_path / "toys.npz"
     run_toys(model, {"x": 0.5}, 20, checkpoint=path, seed=1)

@@ -41,6 +41,7 @@ def results(xenon, germanium):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KEPT)
 def test_limit_is_near_stepping(results, name):
     experiment, result = load_experiment(name), results[name]

@@ -119,6 +119,7 @@ def test_gradient_in_thresholds_of_a_part():
     assert float(slope) == pytest.approx(float(value), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_gradient_of_counts_in_the_threshold_of_a_part():
     """The edge of a panel moves with the step of a part: d(counts)/d(Xe L3) by differences."""
     experiment = jaxnu.load_experiment("xenonnt-sr0")
