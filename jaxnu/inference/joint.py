@@ -146,10 +146,12 @@ def log_slopes(
     words: Sequence[str],
 ) -> dict[str, float] | None:
     """d ln(limit)/d ln(parameter) along the `moved` directions of each part; None without them
-    (Bayes, Feldman–Cousins)."""
+    (Bayes, Feldman–Cousins) and for a limit of zero (CL_s+b), which has no logarithm."""
     if method not in crossing.METHODS:
         return None
     x, slopes = _slopes(parts, names, shared, method, confidence, convention)
+    if float(x) == 0.0:
+        return None
     found: dict[str, float] = {}
     for name, slope, directions in zip(names, slopes, moved, strict=True):
         # of the likelihood alone: √n that goes with it has no slope at n = 0
