@@ -8,6 +8,7 @@ import numpy as np
 from jaxnu.examination.orbitals import orbital_names
 from jaxnu.plot import new_figure as draw_figure
 from jaxnu.plot import save_figure as save_figure
+from jaxnu.plot_outlook import draw_outlook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +33,7 @@ def plot_examination(result: "Examination", folder: Path) -> dict[str, Path]:
         "charges": _draw_charges,
         "dispersion": _draw_dispersion,
         "excitation": _draw_excitation,
+        "outlook": lambda result, path: draw_outlook(result.outlook, path),
     }
     paths = {}
     for name, draw in drawn.items():

@@ -32,6 +32,7 @@ from jaxnu.examination.dispersion import (
 )
 from jaxnu.examination.excitation import Excitation, excitation_shares
 from jaxnu.examination.orbitals import Orbitals, field_orbitals
+from jaxnu.examination.outlook import Outlook, outlook
 from jaxnu.examination.validity import Condition, validity
 from jaxnu.precision import require_x64
 from jaxnu.responses import CentralField, f_sum, response, static_sum
@@ -116,6 +117,7 @@ class Examination:
     sums: Sums
     dispersion: Dispersion
     hydrogen: Dispersion
+    outlook: Outlook
 
     @property
     def transverse_share(self) -> tuple[float, float]:
@@ -222,6 +224,7 @@ def _examine(atom: CentralField, E_keV: float, mu: float, thresholds: str) -> Ex
         sums=_sums(atom),
         dispersion=_dispersion(atom, np.array(shown)),
         hydrogen=_hydrogen(),
+        outlook=outlook(atom, mu),
     )  # fmt: skip
 
 

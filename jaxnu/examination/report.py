@@ -1,12 +1,14 @@
 """An examination in words: the report in Markdown, and the summary on the screen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from jaxnu._version import __version__
 from jaxnu.examination.atom import Examination
 from jaxnu.examination.curves import T_HIGH_keV
+from jaxnu.examination.outlook_report import outlook_lines, outlook_section
+from jaxnu.examination.tables import markdown_table
 
 ROWS_keV = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 CALM_keV = 3.0  # above it effective charges are compared with stepping
@@ -47,7 +49,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "freezes R/Q² at its light-cone value, the frozen R freezes R; both replace T and come "
         "with the photoabsorption of the same atom.",
         "",
-        *_table(
+        *markdown_table(
             ("T [keV]", "stepping", "all", "L", "T", "equivalent photon", "frozen R",
              "all/stepping"),
             [
@@ -69,7 +71,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "computed subshells. The integral runs to 2E − T. R/Q² frozen, the integrand grows like Q² "
         "up to there.",
         "",
-        *_table(
+        *markdown_table(
             ("T [keV]", "half of the true integral below Q [keV]", "95% below",
              "share of the equivalent photon below 1/r_a"),
             [(f"{one.T_keV:g}", f"{one.median_keV:.3g}", f"{one.last_keV:.3g}",
@@ -82,7 +84,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "Averaged over its ridge R/S is <v²>/3 in the impulse form; it falls short for outer s and "
         "p electrons, whose <v²> comes from short visits near the nucleus, outside the ridge.",
         "",
-        *_table(
+        *markdown_table(
             ("subshell", "T [keV]", "<v²>/c²", "R/S over the ridge", "R/S at its top",
              "(R/S)/<v²>"),
             [(r.label, f"{r.T_keV:.3g}", f"{r.speed_squared:.3e}", f"{r.mean:.3e}",
@@ -96,7 +98,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "",
         "Z_eff = T∫S dQ²/Q², which KS11 eq 15 would make Z² and eq 16 Z.",
         "",
-        *_table(
+        *markdown_table(
             ("T [keV]", "Z_eff", "∫S dQ²/2m", "stepping", "Z", "Z²"),
             [(f"{T:g}", f"{c.magnetic[i]:.3f}", f"{c.weak[i]:.3f}", f"{c.stepping_count[i]:g}",
               f"{result.Z}", f"{result.Z**2}") for T, i in _rows(c.T_keV, high)],
@@ -107,7 +109,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "T∫S dQ²/Q² per electron of each subshell: its extremes above the edge, and from where on "
         "it stays within 5% of one.",
         "",
-        *_table(
+        *markdown_table(
             ("subshell", "edge [eV]", "highest", "at T [eV]", "lowest", "at T [eV]",
              "within 5% from [eV]"),
             [(d.label, f"{1e3 * d.edge_keV:.4g}", f"{d.highest:.3f}",
@@ -126,7 +128,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "included; Im F = πS (eq 11). Equation 13 would rebuild F from Im F along Q² > 0. At Q = 0 "
         "only the ground state is left, F(E,0) = Z²/T (eq 14); the integral gives Z_eff/T.",
         "",
-        *_table(
+        *markdown_table(
             ("", "T [keV]", "T F(E,0)", "T × dispersion integral at Q = 0"),
             [(row.target, f"{T:.4g}", f"{row.F_zero:g}", f"{value:.4f}")
              for row in (result.dispersion, result.hydrogen)
@@ -148,7 +150,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "static sum Σ S + ∫S dT, for every transition of independent particles and for those that "
         "the atom makes.",
         "",
-        *_table(
+        *markdown_table(
             ("Q [keV]", "f-sum, independent", "f-sum, physical", "static, independent",
              "static, physical"),
             [(f"{Q:g}", f"{a:.4f}", f"{b:.4f}", f"{d:.4f}", f"{e:.4f}") for Q, a, b, d, e in zip(
@@ -165,7 +167,7 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         f"{result.excitation.lines_cm2:.4g} cm², {result.excitation.share:.2%} of the sum. Around "
         "each edge, in a window that holds all its lines:",
         "",
-        *_table(
+        *markdown_table(
             ("edge", "T [eV]", "window [eV]", "its lines [cm²]", "lines below the edge",
              "lines within ± window"),
             [(e.label, f"{1e3 * e.edge_keV:.4g}", f"{1e3 * e.window_keV:.3g}",
@@ -173,9 +175,10 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
              for e in result.excitation.edges],
         ),
         "",
+        *outlook_section(result.outlook, shown["outlook"]),
         "## Validity",
         "",
-        *_table(
+        *markdown_table(
             ("condition", "here", "holds"),
             [(x.name, f"{x.unit} = {x.value:.3g}", "yes" if x.holds else "not everywhere")
              for x in result.conditions],
@@ -229,7 +232,7 @@ def summary_lines(result: Examination) -> list[str]:
         f"Bound–bound lines are {result.excitation.share:.2%} of the cross section above "
         f"{1e3 * result.range_keV[0]:g} eV."
     )
-    return lines
+    return lines + outlook_lines(result.outlook)
 
 
 def _nearest(T: np.ndarray, value: float) -> int:
@@ -239,11 +242,3 @@ def _nearest(T: np.ndarray, value: float) -> int:
 def _rows(T: np.ndarray, high: float) -> list[tuple[float, int]]:
     """(T, index) of the grid values of ROWS_keV, without those out of range."""
     return [(T[_nearest(T, row)], _nearest(T, row)) for row in ROWS_keV if T[0] <= row <= high]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
-        *[f"| {' | '.join(row)} |" for row in rows],
-    ]
