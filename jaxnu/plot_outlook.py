@@ -74,9 +74,7 @@ def _draw_source(axes: "Axes", row: "SourceOutlook", result: "Outlook") -> None:
     axes.grid(alpha=0.25, lw=0.4)
 
 
-def draw_limits(
-    experiments: "list[ExperimentLimits]", over: "ThresholdLimits", path: Path
-) -> None:
+def draw_limits(experiments: "list[ExperimentLimits]", over: "ThresholdLimits", path: Path) -> None:
     """Limits over the threshold by model, their ratio to stepping, and shipped experiments."""
     figure = draw_figure(16.0, 5.4)
     left, middle, right = figure.subplots(1, 3)

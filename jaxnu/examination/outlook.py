@@ -261,9 +261,7 @@ def _screening(targets: Nuclei, cloud: ElectronCloud) -> Screening:
 
 
 @jax.jit
-def _share(
-    T: Float[Array, "T"], targets: Nuclei, cloud: ElectronCloud
-) -> Float[Array, "T"]:
+def _share(T: Float[Array, "T"], targets: Nuclei, cloud: ElectronCloud) -> Float[Array, "T"]:
     Q = jnp.sqrt(2.0 * targets.mass_keV * T[:, None])
     charge = amplitudes(Q, targets.Z, targets.A, cloud, "helm").charge
     return jnp.sum(targets.share * (charge / targets.Z) ** 2, axis=-1)

@@ -37,11 +37,11 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
         "reactor and the Sun do.",
         "",
         f"Rates for μ_ν = {result.mu:.3g} μ_B above a threshold, up to {HIGH_keV:g} keV, in the "
-        "energy deposited. \"Whole\": a bolometer, which sees all of a recoil. \"Quenched\": charge "
+        'energy deposited. "Whole": a bolometer, which sees all of a recoil. "Quenched": charge '
         f"or light, T_ee = Q(T) T by Lindhard with k = 0.133 Z^(2/3) A^(−1/2) = "
         f"{result.lindhard_k:.3f}, compared from the first ionisation energy on, "
-        f"{energy(result.first_keV)}; below some 100 eV of recoil it is an extrapolation, and likely "
-        "too optimistic. Atoms are free: at recoils of meV a crystal or a liquid answers "
+        f"{energy(result.first_keV)}; below some 100 eV of recoil it is an extrapolation, and "
+        "likely too optimistic. Atoms are free: at recoils of meV a crystal or a liquid answers "
         "instead, and a crystal ionises from its band gap on. Lines are left out. Which wins at a "
         "threshold depends neither on μ_ν nor on the strength of the source. The weak scattering "
         "on the same nuclei, coherent too, is the background of the recoils.",

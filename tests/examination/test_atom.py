@@ -38,20 +38,20 @@ def test_json_holds_every_number(result):
     again = json.loads(text)
     assert again["curves"]["T_keV"] == result.curves.T_keV.tolist()
     assert {"conditions", "integrands", "current_ratios", "departures", "excitation", "sums",
-            "dispersion", "hydrogen", "orbitals"} <= set(again)  # fmt: skip
+            "dispersion", "hydrogen", "orbitals", "outlook"} <= set(again)  # fmt: skip
 
 
 def test_the_report_says_it(result):
     names = ("cross-sections", "integrand", "currents", "charges", "departures", "dispersion",
-             "excitation")  # fmt: skip
+             "excitation", "outlook")  # fmt: skip
     text = report_markdown(result, {name: f"He-{name}.png" for name in names})
     for words in ("equivalent photon", "Z²", "Why it fails", "independent-particle", "T ≪ m",
                   "bound–bound lines"):  # fmt: skip
         assert words in text, words
     assert all(f"(He-{name}.png)" in text for name in names)
-    assert len(summary_lines(result)) == 6
+    assert len(summary_lines(result)) == 9
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) == 9
+    assert len(tables) == 12
     for table in tables:
         columns = {line.count("|") for line in table.splitlines()}
         assert len(columns) == 1, table
