@@ -1,7 +1,7 @@
 """The pictures of the outlook and of limits in `jaxnu examine`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jaxnu.examination.outlook import Outlook, SourceOutlook
 
 ELECTRONS, WHOLE, QUENCHED = "tab:blue", "tab:green", "tab:orange"
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "free": dict(color="0.55", lw=3.0, alpha=0.6),
     "stepping": dict(color="k", lw=1.2, ls="--"),
     "central-field": dict(color="tab:blue", lw=2.0),
@@ -36,7 +36,7 @@ def draw_outlook(result: "Outlook", path: Path) -> None:
     last.plot(s.T_keV, s.share, color=WHOLE, lw=2.0)
     last.axvline(s.radius_keV, color="0.4", lw=1.0, ls=":")
     last.annotate(f"$Q = Z^{{1/3}} αm$\n{energy(s.radius_keV)}", (s.radius_keV, 0.85),
-                  xytext=(-6, 0), textcoords="offset points", ha="right")  # fmt: skip
+                  xytext=(6, 0), textcoords="offset points")  # fmt: skip
     last.annotate(f"half of Z²: {energy(s.half_keV)}", (s.half_keV, 0.5), xytext=(10, -4),
                   textcoords="offset points")  # fmt: skip
     last.plot(s.half_keV, 0.5, "o", color=WHOLE)
@@ -49,7 +49,7 @@ def draw_outlook(result: "Outlook", path: Path) -> None:
 
 def _draw_source(axes: "Axes", row: "SourceOutlook", result: "Outlook") -> None:
     charge = row.T_keV >= result.first_keV
-    curves = (
+    curves: tuple[tuple[str, Any, Any, dict[str, Any]], ...] = (
         ("ionisation of electrons", row.electrons_above, row.T_keV > 0.0,
          dict(color=ELECTRONS, lw=2.2)),
         ("recoil of the atom, seen whole", row.recoils_above, row.T_keV > 0.0,
@@ -60,13 +60,15 @@ def _draw_source(axes: "Axes", row: "SourceOutlook", result: "Outlook") -> None:
     for name, y, there, style in curves:
         axes.plot(row.T_keV[there], np.where(y > 0.0, y, np.nan)[there], label=name, **style)
     top = max(float(np.max(row.recoils_above)), float(np.max(row.electrons_above)))
-    for crossing, color in (
-        (row.crossing_whole_keV, WHOLE),
-        (row.crossing_quenched_keV, QUENCHED),
+    for crossing, color, side in (
+        (row.crossing_whole_keV, WHOLE, "left"),
+        (row.crossing_quenched_keV, QUENCHED, "right"),
     ):
         if crossing is not None:
             axes.axvline(crossing, color=color, lw=1.0, ls=":")
-            axes.text(crossing, 2.2 * top, energy(crossing), color=color, ha="center", va="center")
+            axes.text(
+                crossing, 2.2 * top, f" {energy(crossing)} ", color=color, ha=side, va="center"
+            )
     axes.set(xscale="log", yscale="log", xlim=(row.T_keV[0], row.T_keV[-1]),
              ylim=(10.0**-DECADES * top, 5.0 * top), xlabel="threshold [keV deposited]",
              ylabel="events above it [1/(kg d)]",

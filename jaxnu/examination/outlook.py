@@ -33,6 +33,7 @@ from jaxnu.settings import NUMERICS
 
 LOW_keV, HIGH_keV = 1e-7, 50.0  # deposits: from a tenth of the energy where electrons screen
 POINTS_PER_DECADE = 16
+SHOWN_keV = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # rows of a report
 ORDER = 4  # nodes between two points
 STEP = 1e-6  # relative distance from a step, on both sides
 REACTOR_GW, REACTOR_m = 3.0, 13.9  # those of GEMMA
@@ -172,8 +173,8 @@ def _beside(
     cloud: ElectronCloud,
     quenching: Quenching,
 ) -> SourceOutlook:
-    energies = np.append(np.asarray(source.lines_keV), float(source.edges_keV[-1]))
-    ends = np.asarray(transfer_end(energies[:, None], targets.mass_keV)).ravel()
+    energies = jnp.append(source.lines_keV, source.edges_keV[-1])
+    ends = np.asarray(transfer_end(energies[:, None], jnp.asarray(targets.mass_keV))).ravel()
     largest = float(np.max(ends))
     seen = np.asarray(electron_equivalent(jnp.asarray(ends), quenching))
     T = _grid(np.concatenate([ends, seen, np.asarray(atom.steps_keV), transfer_end(energies)]))
@@ -214,11 +215,12 @@ def _beside(
 
 
 def _grid(steps: np.ndarray) -> np.ndarray:
-    """T even in ln T, and both sides of every step."""
+    """T even in ln T, those of a report, and both sides of every step."""
     number = int(POINTS_PER_DECADE * np.log10(HIGH_keV / LOW_keV))
     sides = np.concatenate([steps * (1.0 - STEP), steps * (1.0 + STEP)])
     sides = sides[(sides > LOW_keV) & (sides < HIGH_keV)]
-    return np.unique(np.append(np.geomspace(LOW_keV, HIGH_keV, number), sides))
+    even = np.geomspace(LOW_keV, HIGH_keV, number)
+    return np.unique(np.concatenate([even, SHOWN_keV, sides]))
 
 
 def rates_above(

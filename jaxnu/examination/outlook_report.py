@@ -2,10 +2,8 @@
 
 import numpy as np
 
-from jaxnu.examination.outlook import HIGH_keV, Outlook, SourceOutlook
+from jaxnu.examination.outlook import HIGH_keV, SHOWN_keV, Outlook, SourceOutlook
 from jaxnu.examination.tables import markdown_table
-
-ROWS_keV = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 def outlook_lines(result: Outlook) -> list[str]:
@@ -62,7 +60,7 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
 
 def _rates(row: SourceOutlook, first_keV: float) -> list[str]:
     cells = []
-    for T in ROWS_keV:
+    for T in SHOWN_keV:
         i = int(np.argmin(np.abs(np.log(row.T_keV / T))))
         above = row.electrons_above[i], row.recoils_above[i], row.quenched_above[i]
         charge = first_keV <= row.T_keV[i]
