@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxnu.examination.outlook import HIGH_keV, SHOWN_keV, Outlook, SourceOutlook
+from jaxnu.examination.outlook import HIGH_keV, Outlook, SHOWN_keV, SourceOutlook
 from jaxnu.examination.tables import markdown_table
 
 
