@@ -201,7 +201,7 @@ def test_examine_writes_report_numbers_and_pictures(capsys):
     for name in written["pictures"].values():
         assert f"({name})" in text
         assert (Path("helium") / name).read_bytes()[:8] == PNG
-    assert len(list(Path("helium").iterdir())) == 9, "no temporary file is left"
+    assert len(list(Path("helium").iterdir())) == 10, "no temporary file is left"
 
 
 # ---- atoms ---------------------------------------------------------------------------------------
