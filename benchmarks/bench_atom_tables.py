@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import spherical_jn
 
+from jaxnu.atom.build import build_table
 from jaxnu.atom.continuum import shell_edge
 from jaxnu.atom.field import AtomicField, self_consistent_field
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics, RatioClass
@@ -137,30 +138,50 @@ def direct_integrals(
     return np.stack([np.asarray(p) for p in parts], axis=1)
 
 
-def energies_between_nodes(
-    symbol: str, label: str, low: float, high: float, number: int, seed: int = 3
-) -> Float[np.ndarray, "T"]:
-    """Random ε [keV], even in ln(1 + ε/1 eV), for low < T/I < high and below 50 keV."""
-    I = shell_of(symbol, label).threshold_keV
-    ends = np.array([max((low - 1.0) * I, 1e-5), min((high - 1.0) * I, 50.0)])
-    x = np.random.default_rng(seed).uniform(*np.log1p(1e3 * ends), number)
-    return np.sort(np.expm1(x)) / 1e3
+def between_nodes(symbol: str, label: str, low: float, high: float) -> Float[np.ndarray, "T"]:
+    """ε [keV] in the middle of the table's intervals in ln(1 + ε/1 eV), where twice as many nodes
+    would have theirs, for low < T/I < high and T < 50 keV."""
+    shell = shell_of(symbol, label)
+    x = np.log1p(1e3 * shell.kinetic_keV)
+    T = np.expm1(0.5 * (x[1:] + x[:-1])) / 1e3 + shell.threshold_keV
+    inside = (low * shell.threshold_keV < T) & (high * shell.threshold_keV > T) & (T < 50.0)
+    return T[inside] - shell.threshold_keV
 
 
 def convergence(symbol: str, label: str, number: int = 6) -> list[tuple[float, np.ndarray]]:
     """(largest T/I of a class, worst relative difference of the three integrals) between the table
-    at energies off its nodes and a direct evaluation with mesh, l′ and Q nodes doubled."""
+    halfway between its energies and a direct evaluation with mesh, l′ and Q nodes doubled."""
     rows = []
     low, I = 1.0, shell_of(symbol, label).threshold_keV
     for part in ATOM_NUMERICS.ratio_classes:
         if (low - 1.0) * I > 50.0:
             break
         high = min(part.ratio, 1.0 + 50.0 / I)
-        energies = energies_between_nodes(symbol, label, low, 0.999 * high, number)
+        every = between_nodes(symbol, label, low, 0.999 * high)
+        energies = every[np.linspace(0, every.size - 1, number).astype(int)]
         ours = momentum_integrals(response_of(symbol, label), energies + I)
         theirs = direct_integrals(symbol, label, energies)
         rows.append((high, np.abs(np.asarray(ours) / theirs - 1.0).max(axis=0)))
         low = part.ratio
+    return rows
+
+
+def with_energies_doubled(symbol: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(subshell, T/I, relative differences of the three integrals): the table halfway between its
+    energies, all below 50 keV, against a table computed at twice as many, which has them there."""
+    twice = replace(
+        ATOM_NUMERICS,
+        energy_step=0.5 * ATOM_NUMERICS.energy_step,
+        resonance_nodes=2.0 * ATOM_NUMERICS.resonance_nodes,
+        energy_slots=2 * ATOM_NUMERICS.energy_slots,
+    )
+    finer, rows = build_table(symbol, knobs=twice), []
+    for shell in finer.shells:
+        T = shell.threshold_keV + between_nodes(symbol, shell.label, 1.0, np.inf)
+        one = CentralField.from_table(replace(finer, shells=(shell,)), "model")
+        ours = momentum_integrals(response_of(symbol, shell.label), T)
+        error = np.abs(np.asarray(ours / momentum_integrals(one, T)) - 1.0)
+        rows.append((shell.label, T / shell.threshold_keV, error))
     return rows
 
 
@@ -306,6 +327,52 @@ def photoabsorption_ratios(
     return ours / elam, ours / chantler, away
 
 
+def orbital_of_binding(
+    label: str, binding_keV: float, energy_keV: float, atoms: tuple[str, str] = ("Xe", "Cs")
+) -> tuple[float, float]:
+    """R(T,T)/T² per electron at ε: of the first atom's orbital, and of one bound by binding_keV in
+    the same model, along ln I from atom to atom."""
+    values, bindings = [], []
+    for symbol in atoms:
+        shell = shell_of(symbol, label)
+        T = energy_keV + shell.threshold_keV
+        R = float(response_of(symbol, label).transverse(T, T))
+        values.append(math.log(R / T**2 / shell.electrons))
+        bindings.append(math.log(shell.threshold_keV))
+    part = (math.log(binding_keV) - bindings[0]) / (bindings[1] - bindings[0])
+    return math.exp(values[0]), math.exp(values[0] + part * (values[1] - values[0]))
+
+
+def xenon_with_contracted_orbitals(T_keV: float) -> tuple[float, float, dict[str, float]]:
+    """(σ_γ of Xe over Elam's, the same with L orbitals that are bound as measured, the factor that
+    each then has). The relativity that binds L1 and L2 deeper also draws them in."""
+    elam, _, _ = photoabsorption_ratios("Xe", np.array([T_keV]))
+    atom = CentralField.from_table(table("Xe"), "measured")
+    R = dict(
+        zip(atom.labels, np.asarray(atom.transverse(T_keV, T_keV, by_shell=True)), strict=True)
+    )
+    factors = {}
+    for shell in subshells("Xe"):
+        if shell.label.startswith("L") and T_keV > shell.binding_keV:
+            energy = T_keV - shell.binding_keV
+            ours, contracted = orbital_of_binding(shell.orbital, shell.binding_keV, energy)
+            factors[shell.label] = contracted / ours
+    changed = sum(R[label] * (factors.get(label, 1.0)) for label in R)
+    return elam[0], elam[0] * changed / sum(R.values()), factors
+
+
+def print_contraction(symbols: Sequence[str]) -> None:
+    if "Xe" not in symbols:
+        return
+    print("### σ_γ of Xe over Elam's, and with L orbitals of the measured binding\n")
+    rows = []
+    for T in (5.75, 5.85, 6.0, 6.5, 7.0, 8.0, 10.0):
+        ours, contracted, factors = xenon_with_contracted_orbitals(T)
+        each = ", ".join(f"{label} {factor:.3f}" for label, factor in factors.items())
+        rows.append((f"{T:g}", f"{ours:.3f}", f"{contracted:.3f}", each))
+    as_rows("T [keV] | ours | with contracted orbitals | factor of each", rows)
+
+
 # ---- the page ------------------------------------------------------------------------------------
 
 
@@ -392,6 +459,17 @@ def print_convergence(symbols: Sequence[str]) -> None:
     as_rows("subshell | T/I up to | T∫S dQ²/Q² | ∫S dQ²/2m | T∫R dQ²/Q²", rows)
 
 
+def print_energies(symbols: Sequence[str]) -> None:
+    print("### Integrals halfway between energies, table over one of twice as many energies − 1\n")
+    rows = []
+    for symbol in symbols:
+        for label, ratio, error in with_energies_doubled(symbol):
+            worst = error.max(axis=0)
+            where = f"{ratio[error[:, :2].max(axis=1).argmax()]:.4g}"
+            rows.append((f"{symbol} {label}", *(f"{w:.1e}" for w in worst), where))
+    as_rows("subshell | T∫S dQ²/Q² | ∫S dQ²/2m | T∫R dQ²/Q² | worst at T/I", rows)
+
+
 def print_switch(symbols: Sequence[str]) -> None:
     print("### Which form serves: multipoles up to T, from there impulse form with last residual\n")
     rows = []
@@ -432,6 +510,8 @@ SECTIONS: dict[str, Callable[[Sequence[str]], None]] = {
     "switch": print_switch,
     "beyond": print_beyond,
     "convergence": print_convergence,
+    "energies": print_energies,
+    "contraction": print_contraction,
 }
 
 

@@ -4,13 +4,15 @@ import argparse
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jaxnu._version import __version__
 from jaxnu.commands import atom, curves, design, examine, experiments, flux, limit
 from jaxnu.commands.atom import BUILD
 from jaxnu.commands.common import EXIT_BAD_INPUT, Parser
-from jaxnu.errors import FitError, InputError
+from jaxnu.errors import FitError, InputError, TableCacheWarning
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -60,6 +62,18 @@ def _run_cite(arguments: argparse.Namespace) -> None:
     print(resources.files("jaxnu.data").joinpath("citations.bib").read_text("utf-8"), end="")
 
 
+def _one_line(show: Callable[..., None]) -> Callable[..., None]:
+    """Warnings of jaxnu as a line like its errors, with no place in the code; others as before."""
+
+    def shown(message: Warning, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, TableCacheWarning):
+            print(f"jaxnu: warning: {message}", file=sys.stderr)
+        else:
+            show(message, category, *place, **more)
+
+    return shown
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -67,7 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         words[:2] = [BUILD]
     arguments = _parser().parse_args(words)
     try:
-        arguments.run(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", TableCacheWarning)
+            warnings.showwarning = _one_line(warnings.showwarning)
+            arguments.run(arguments)
         sys.stdout.flush()
     except InputError as error:
         print(f"jaxnu: error: {error}", file=sys.stderr)

@@ -93,8 +93,21 @@ def _binding_table() -> dict[str, tuple[Subshell, ...]]:
     return table
 
 
+def refuse_ion(name: str, word: object) -> None:
+    """Refuse "Xe+", "Xe 8+" or "Cl-" in the same words everywhere: atoms are neutral here."""
+    charged = r"\s*(.+?)[\s^]*\d*(\++\d*|-+)\s*"
+    found = re.fullmatch(charged, word) if isinstance(word, str) else None
+    if found:
+        symbol = f" {found[1]!r}" if found[1] in elements() else ""
+        raise InputError(
+            f"{name} = {word!r} is an ion; allowed: neutral atoms; give the symbol{symbol} "
+            "without a charge"
+        )
+
+
 def element(symbol: str) -> Element:
     """The element with this symbol; InputError for any other word."""
+    refuse_ion("target", symbol)
     if not isinstance(symbol, str) or symbol not in elements():
         raise InputError(
             f"target = {symbol!r} is not an element; allowed: chemical symbols H to U such as 'Xe' "
@@ -108,11 +121,12 @@ def composition(target: str) -> dict[str, int]:
 
     Raises InputError for what is neither an element nor a formula of elements; no brackets.
     """
+    refuse_ion("target", target)
     if not isinstance(target, str) or not re.fullmatch(r"([A-Z][a-z]?\d*)+", target):
         raise InputError(
             f"target = {target!r} is neither an element nor a formula; allowed: chemical symbols H "
             "to U, capital first, each with its number, such as 'Xe', 'NaI' or 'CaWO4'; no "
-            "brackets and no charges: atoms are neutral"
+            "brackets"
         )
     atoms: dict[str, int] = {}
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", target):

@@ -1,4 +1,4 @@
-"""The two ways in which jaxnu refuses: a bad input, and a computation that did not succeed."""
+"""The two ways in which jaxnu refuses, a bad input and a failed computation, and its warning."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class FitError(RuntimeError):
     """A fit or root search that did not converge; never replaced by a start value."""
+
+
+class TableCacheWarning(UserWarning):
+    """The cache of computed tables could not be used; the result is right all the same."""

@@ -48,6 +48,7 @@ def refused(words, remedy, call):
 def test_unknown_names():
     refused("'xenonnt'", "did you mean 'xenonnt-sr0'", lambda: load_experiment("xenonnt"))
     refused("target = 'Xx'", "chemical symbols", lambda: response("Xx"))
+    refused("target = 'Xe+' is an ion", "'Xe'", lambda: response("Xe+"))
     refused("target = 'xe'", "capital first", lambda: response("xe"))
     refused("target = 'Pb'", "model='free'", lambda: response("Pb"))
     refused("model = 'steping'", "did you mean 'stepping'", lambda: response("Xe", "steping"))

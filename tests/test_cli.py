@@ -311,6 +311,23 @@ def test_a_computed_atom_shows_progress_and_is_kept(capsys, builder, monkeypatch
     assert builder.calls == [("He", 1.0)]
 
 
+def test_a_damaged_cache_is_said_in_one_line(capsys, builder, monkeypatch):
+    monkeypatch.setattr(table_store, "SHIPPED", ())
+    command = ["cross-section", "--target", "He", "--energy-keV", "50", "--points", "3"]
+    command += ["--response", "central-field", "--T-min-keV", "1", "--T-max-keV", "2"]
+    assert main(command) == 0
+    (path,) = (Path(os.environ["JAXNU_CACHE_DIR"]) / "atoms").iterdir()
+    path.write_bytes(path.read_bytes()[:-50])
+    capsys.readouterr()
+    assert main(command) == 0
+    err = capsys.readouterr().err
+    told = [line for line in err.splitlines() if "cannot be used" in line]
+    print(told)
+    assert len(told) == 1 and told[0].startswith("jaxnu: warning: cached table of He")
+    assert "TableCacheWarning" not in err and "warnings.warn" not in err
+    assert len(builder.calls) == 2
+
+
 def test_only_a_build_is_compiled_with_optimisation(monkeypatch):
     name = "--xla_backend_optimization_level"
     for given, words, expected in (

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from jaxnu import checks
-from jaxnu.elements import elements
+from jaxnu.elements import elements, refuse_ion
 from jaxnu.errors import InputError
 
 _SYMBOLS = (
@@ -99,11 +99,7 @@ def element_symbol(element: str | int) -> str:
     if isinstance(element, int | np.integer) and not isinstance(element, bool):
         checks.number_range("Z", element, 1, Z_MAX, "", "atoms from H to Cs can be computed")
         return SYMBOLS[int(element) - 1]
-    if isinstance(element, str) and re.search(r"[+\-]", element):
-        raise InputError(
-            f"element = {element!r} is an ion; only neutral atoms H to Cs are modelled; "
-            "give the bare symbol"
-        )
+    refuse_ion("element", element)
     if element not in SYMBOLS:
         raise InputError(f"element = {element!r} {_reason(str(element))}")
     return str(element)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 AXES = ("p_z", "Q")
+TABLE_FILES = (".npz", ".txt")  # how the name of a table ends
 
 
 @dataclass(frozen=True)

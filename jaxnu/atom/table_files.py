@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnu.atom.table import AXES, AtomTable, LineTable, ShellTable
+from jaxnu.atom.table import AXES, TABLE_FILES, AtomTable, LineTable, ShellTable
 from jaxnu.atom.table_checks import check_table, is_partial
 from jaxnu.atom.table_npz import CHECKSUM, is_response, read_npz, rounded, write_npz
 from jaxnu.atom.table_text import COLUMNS, LINE_COLUMNS, format_text, parse_text
@@ -22,7 +22,6 @@ from jaxnu.files import atomic_path, write_text
 FORMAT = "jaxnu-atom-table"
 FORMAT_VERSION = 1
 UNITS = {"energy": "keV", "momentum": "keV", "response": "1/keV"}
-SUFFIXES = (".npz", ".txt")
 REQUIRED = ("format", "version", "element", "Z", "units", "shells")
 OPTIONAL = ("provenance", "partial", CHECKSUM)
 SHELL_KEYS = ("label", "electrons", "threshold_keV", "axis", "width_keV")
@@ -102,8 +101,8 @@ def _checked_path(path: str | PathLike[str]) -> Path:
     if not isinstance(path, str | PathLike):
         raise InputError(f"path = {reprlib.repr(path)} is not a file name; give 'Ge.npz'")
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"{str(path)!r} ends in {path.suffix!r}; give {' or '.join(SUFFIXES)}")
+    if path.suffix not in TABLE_FILES:
+        raise InputError(f"{str(path)!r} ends in {path.suffix!r}; give {' or '.join(TABLE_FILES)}")
     return path
 
 

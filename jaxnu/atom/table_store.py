@@ -16,7 +16,7 @@ from jaxnu.atom.settings import ATOM_NUMERICS
 from jaxnu.atom.table import AtomTable
 from jaxnu.atom.table_checks import check_table
 from jaxnu.atom.table_files import FORMAT_VERSION, as_stored, read_table, write_table
-from jaxnu.errors import InputError
+from jaxnu.errors import InputError, TableCacheWarning
 from jaxnu.precision import cache_folder
 
 SOURCES = ("table", "compute")
@@ -25,10 +25,6 @@ Progress = Callable[[int, int, str], None]
 
 _PACKAGE = resources.files("jaxnu")
 _SHIPPED_FOLDER = _PACKAGE / "data" / "atoms"
-
-
-class TableCacheWarning(UserWarning):
-    """The cache of computed tables could not be used; the result is right all the same."""
 
 
 def _shipped_symbols(folder: Traversable) -> tuple[str, ...]:

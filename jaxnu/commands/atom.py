@@ -112,14 +112,16 @@ def _run_atom_build(arguments: argparse.Namespace) -> None:
     from jaxnu import enable_compilation_cache
     from jaxnu.atom.build import build_table
     from jaxnu.atom.configuration import element_symbol
-    from jaxnu.atom.table_files import SUFFIXES, write_table
+    from jaxnu.atom.table import TABLE_FILES
+    from jaxnu.atom.table_files import write_table
     from jaxnu.files import check_writable
 
     enable_compilation_cache()
     symbol, path = element_symbol(arguments.element), arguments.out
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in TABLE_FILES:
         raise InputError(
-            f"--out = {str(path)!r} ends in {path.suffix!r}; give a name in {' or '.join(SUFFIXES)}"
+            f"--out = {str(path)!r} ends in {path.suffix!r}; give a name in "
+            f"{' or '.join(TABLE_FILES)}"
         )
     check_writable(path)  # before the work, not after it
     exchange = 1.0 if arguments.exchange is None else arguments.exchange

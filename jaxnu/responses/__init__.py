@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxnu import checks
 from jaxnu.atom.configuration import Z_MAX
+from jaxnu.atom.table import TABLE_FILES
 from jaxnu.elements import composition, element
 from jaxnu.errors import InputError
 from jaxnu.precision import require_x64
@@ -26,7 +27,6 @@ MODELS: dict[str, Callable[..., Response]] = {
     "equivalent-photon": frozen_photon,
 }
 DEFAULT_MODEL = "central-field"
-TABLE_FILES = (".npz", ".txt")
 
 
 def response(target: str | Path, model: str | None = None, **options: Any) -> Response:

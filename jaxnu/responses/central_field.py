@@ -104,7 +104,7 @@ class CentralField(Response):
         self, T_keV: Float[Array, "..."], Q_keV: Float[Array, "..."], by_shell: bool = False
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """S and R of every subshell with one evaluation of the basis: zero below threshold, NaN
-        beyond the table, with finite gradients."""
+        beyond the table, for Q < 0 and where T or Q is NaN, with finite gradients."""
         shape = jnp.broadcast_shapes(jnp.shape(T_keV), jnp.shape(Q_keV))
         T, Q = jnp.asarray(T_keV, dtype=float), jnp.asarray(Q_keV, dtype=float)
         if T.ndim:  # pairs; with one T all its Q share a contraction over energy nodes
@@ -121,7 +121,7 @@ class CentralField(Response):
         above = threshold <= T
         energy = jnp.where(above, T - threshold, 0.0)
         x = jnp.log1p(PER_keV * energy)
-        beyond = x > kinetic.high[:, None] * (1.0 + ROUNDING)
+        unknown = (x > kinetic.high[:, None] * (1.0 + ROUNDING)) | jnp.isnan(T) | ~(Q >= 0.0)
         x = jnp.clip(x, kinetic.low[:, None], kinetic.high[:, None])
         T_model = energy + model
         D = (_M * T_model - 0.5 * Q**2) ** 2 + (Q * width) ** 2
@@ -137,7 +137,7 @@ class CentralField(Response):
         measured = 2.0 * (T_model + (threshold - model)) ** 2 / (_M * T_model)
         density = F * (3.0 * Q**2 + 2.0 * _M * T_model) * Q**2 / D**3
         S, R = (
-            jnp.where(beyond, jnp.nan, jnp.where(above, electrons * one, 0.0))
+            jnp.where(unknown, jnp.nan, jnp.where(above, electrons * one, 0.0))
             for one in (density, G * measured / D**2)
         )
         if by_shell:

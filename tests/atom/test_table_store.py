@@ -16,9 +16,9 @@ from jaxnu.atom import table_store
 from jaxnu.atom.settings import AtomNumerics
 from jaxnu.atom.table import AtomTable, ShellTable
 from jaxnu.atom.table_files import read_table, write_table
-from jaxnu.atom.table_store import TableCacheWarning, atom_table
+from jaxnu.atom.table_store import atom_table
 from jaxnu.constants import ATOMIC_MOMENTUM_keV, ELECTRON_MASS_keV
-from jaxnu.errors import InputError
+from jaxnu.errors import InputError, TableCacheWarning
 
 ROOT = Path(jaxnu.__file__).parent.parent
 CHARGES = {"H": 1, "He": 2}
@@ -313,6 +313,38 @@ def test_a_killed_build_leaves_nothing_and_starts_again(cache, builds):
     assert list(cache.parent.rglob("*.npz")) == []
     assert atom_table("H").symbol == "H" and len(builds) == 1
     assert len(list(cache.iterdir())) == 1
+
+
+HALF_WRITTEN = """
+from jaxnu.atom import table_files
+
+def write_half(file, header, arrays):
+    file.write(b"PK half a table")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.readline()
+
+table_files.write_npz = write_half
+"""
+
+
+def test_a_build_killed_while_it_writes_leaves_no_table(cache, builds, monkeypatch):
+    """Half a file never has the name of a table, and the next build is not disturbed by it."""
+    setup, run = SLOW_BUILD.split("table_store.SHIPPED = ()")
+    monkeypatch.setitem(
+        globals(), "SLOW_BUILD", f"{setup}{HALF_WRITTEN}table_store.SHIPPED = (){run}"
+    )
+    process = start(cache)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "writing\n"
+    process.kill()
+    process.communicate()
+    (half,) = cache.iterdir()
+    assert half.name.startswith(".") and half.suffix != ".npz"
+    first = atom_table("H")
+    assert same(atom_table("H"), first) and len(builds) == 1
+    assert len(list(cache.glob("[!.]*.npz"))) == 1
 
 
 def test_two_processes_at_once_leave_one_good_file(cache, builds):

@@ -179,6 +179,15 @@ def test_nan_beyond_the_table_and_a_refusal_where_T_is_known(hydrogen):
     assert float(jaxnu.cross_section(99.0, 1000.0, hydrogen)) > 0.0
 
 
+def test_what_is_no_energy_or_momentum_gives_nan(hydrogen):
+    """NaN, not the zero of a closed channel; T below every threshold and Q = 0 are physical."""
+    for T, Q in ((np.nan, 3.0), (1.0, np.nan), (1.0, -3.0)):
+        assert np.isnan(parts(hydrogen, T, Q)).all()
+    assert np.all(parts(hydrogen, -1.0, 3.0) == 0.0)
+    S, R = parts(hydrogen, 1.0, 0.0)
+    assert S == 0.0 and R > 0.0
+
+
 def test_undershoot_counts_as_zero(known):
     """A gap in a table: its spline overshoots, S and R do not."""
     shell = known.shell("1s", 1.0)
