@@ -30,8 +30,8 @@ import numpy as np
 
 import jaxnu
 from jaxnu.constants import SIGMA0_cm2
-from jaxnu.examination.curves import frozen_photons
 from jaxnu.examination.currents import transverse_integrand
+from jaxnu.examination.curves import frozen_photons
 from jaxnu.examination.orbitals import field_orbitals
 
 SMALL = os.environ.get("JAXNU_NOTEBOOK_SMALL") == "1"
@@ -117,7 +117,7 @@ charge = np.concatenate([
     np.asarray(jaxnu.effective_charge(part, atom)[0]) for part in np.array_split(T, 4)
 ])  # fmt: skip
 count = np.asarray(jaxnu.effective_charge(T, stepping)[0])
-near = np.any((edges[:, None] <= T) & (T < 1.05 * edges[:, None]), axis=0)  # just above an edge
+near = np.any((edges[:, None] <= T) & (1.05 * edges[:, None] > T), axis=0)  # just above an edge
 calm = (T > 3.0) & ~near
 departure = np.max(np.abs(charge[calm] / count[calm] - 1.0))
 print(f"Z_eff from {charge[0]:.2f} at 20 eV to {charge[-1]:.2f} at 50 keV; Z = {atom.Z}, Z² = "
@@ -132,8 +132,8 @@ assert np.max(charge) < 1.01 * atom.Z
 
 # %% [markdown]
 # Above the 3d edge at 29 eV the atom lags behind stepping, by up to a factor of three: the
-# centrifugal barrier keeps the f waves of the ejected 3d electrons out, and the strength of the step
-# comes back within some hundred eV. Enhancement there is next to none, and no trace of Z².
+# centrifugal barrier keeps the f waves of the ejected 3d electrons out, and the strength of the
+# step comes back within some hundred eV. Enhancement there is next to none, and no trace of Z².
 #
 # ## A picture for a talk
 
@@ -153,7 +153,7 @@ ratio.set(xlabel="energy transfer $T$ [keV]", ylabel=r"$d\sigma/dT$ / free elect
 for x, height, words, color in (
     (1.0, 4.0 * photon[ONE] / unbound[ONE], "equivalent photon", PHOTON),
     (0.024, 3.0, "the atom, all terms", ATOM),
-    (0.036, 0.6, "stepping (dots)", "k"),
+    (0.5, 0.12, "stepping (dots)", "k"),
     (0.09, 4e-3, "frozen R", FROZEN),
     (0.3, 1e-4, "transverse term of the atom", "#2e8b57"),
 ):

@@ -57,8 +57,8 @@ print(f"{counts.sum():.0f} events, {background.sum():.0f} of background expected
 # %% [markdown]
 # ## The fit
 #
-# −ln L = Σ λ − n ln λ, λ = x·signal + β·background, x = μ²/(1e-11 μ_B)². Adam's steps know nothing of
-# the scale of a parameter, so we fit pulls: u = (x/σ_x, (β − 1)/σ_β), σ from the diagonal of the
+# −ln L = Σ λ − n ln λ, λ = x·signal + β·background, x = μ²/(1e-11 μ_B)². Adam's steps know nothing
+# of the scale of a parameter, so we fit pulls: u = (x/σ_x, (β − 1)/σ_β), σ from the diagonal of the
 # curvature at the start. After every step x is projected onto x ≥ 0.
 
 
@@ -126,8 +126,8 @@ difference = float(log_limit(THRESHOLD + h, EXPOSURE) - log_limit(THRESHOLD - h,
     2 * h
 )
 present = float(np.exp(log_limit(THRESHOLD, EXPOSURE)))
-print(f"expected limit {present:.4g} μ_B; d ln(limit)/d threshold: {slope:.6f} per keV by jax.grad, "
-      f"{difference:.6f} by finite difference")  # fmt: skip
+print(f"expected limit {present:.4g} μ_B; d ln(limit)/d threshold: {slope:.6f} per keV by "
+      f"jax.grad, {difference:.6f} by finite difference")  # fmt: skip
 assert abs(slope / difference - 1.0) < 1e-5
 
 thresholds = np.linspace(1.2, 8.0, 12 if SMALL else 69)
@@ -139,8 +139,8 @@ print(f"at {thresholds[0]:g} keV {limits[0]:.3g} μ_B, at {thresholds[-1]:g} keV
 # ## Everything else at once
 #
 # One reverse pass gives d ln(limit)/d ln(parameter) of the whole experiment, and of the ionisation
-# thresholds of the atom. With background, the limit on μ² goes like 1/√(exposure), and on μ like its
-# fourth root: −1/4. The flux multiplies the signal alone: −1/2.
+# thresholds of the atom. With background, the limit on μ² goes like 1/√(exposure), and on μ like
+# its fourth root: −1/4. The flux multiplies the signal alone: −1/2.
 
 # %%
 slopes = log_derivatives(forecast, atom)
@@ -155,8 +155,8 @@ assert abs(slopes["threshold"] - slope * THRESHOLD) < 1e-6
 # ## The cheapest detector
 #
 # A target a tenth below the present limit may be reached by more germanium or by a lower threshold.
-# With a price for each (invented here), Lagrange's condition d ln(cost) + λ d ln(limit) = 0 decides;
-# λ is what one more per cent of sensitivity costs, in per cent.
+# With a price for each (invented here), Lagrange's condition d ln(cost) + λ d ln(limit) = 0
+# decides; λ is what one more per cent of sensitivity costs, in per cent.
 
 # %%
 (FOLDER / "cost.toml").write_text(
@@ -245,7 +245,7 @@ right.annotate(
     ha="center",
 )  # fmt: skip
 right.set(xlabel="threshold [keV]", ylabel=f"cost [{found.currency}]",
-          title=rf"the cheapest way to $\mu_\nu < {TARGET / 1e-11:.2f}\times 10^{{-11}}\,\mu_B$")  # fmt: skip
+          title=rf"cheapest: $\mu_\nu < {TARGET / 1e-11:.2f}\times 10^{{-11}}\,\mu_B$")  # fmt: skip
 picture = FOLDER / "thresholds_and_gradients.png"
 figure.savefig(picture, dpi=160)
 print(f"picture: {picture}")
