@@ -2,7 +2,8 @@
 # # An atom from scratch: neon
 #
 # Where S(T,Q) and R(T,Q) come from. A radial mesh, the self-consistent field of ten electrons, the
-# orbitals bound in it, the waves ejected from it, and their matrix elements, by multipoles. In the end stands a row of the table that jaxnu ships. All in Hartree atomic units, per
+# orbitals bound in it, the waves ejected from it, and their matrix elements, by multipoles. In
+# the end stands a row of the table that jaxnu ships. All in Hartree atomic units, per
 # electron, unless a name says otherwise.
 #
 # `python notebooks/03_an_atom_from_scratch.py [FOLDER]` runs it as a script and saves the picture
@@ -85,7 +86,8 @@ assert abs(peak - 1.0) < 0.05  # a little below one: the ion's attraction still 
 # \left[\int P_{nl}\, j_L(Qr)\, P_{\varepsilon l'}\, dr\right]^2$$
 #
 # summed over the angular momenta l' of the ejected electron. At small Q the dipole is enough; on
-# the Bethe ridge, Q² = 2T, a wave packet must be built of many l', about 17 √(T/I) + 20 for all of it.
+# the Bethe ridge, Q² = 2T, a wave packet must be built of many l', about 17 √(T/I) + 20 for all
+# of it.
 # That is the trap of tables which stop at a few.
 
 # %%
