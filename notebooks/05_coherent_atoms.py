@@ -79,8 +79,8 @@ for symbol in SCREENED:
     Q_atom = info.Z ** (1.0 / 3.0) * ATOMIC_MOMENTUM_keV
     scale = Q_atom**2 / (2.0 * info.weight * ATOMIC_MASS_keV)
     half = float(np.interp(0.5, screening[symbol], T_screen))
-    print(f"{symbol}: Z^(1/3) α m is a recoil of {1e6 * scale:.1f} meV; half of the bare cross section "
-          f"at {1e6 * half:.1f} meV")  # fmt: skip
+    print(f"{symbol}: Z^(1/3) α m is a recoil of {1e6 * scale:.1f} meV; half of the bare cross "
+          f"section at {1e6 * half:.1f} meV")  # fmt: skip
     assert screening[symbol][0] < 1e-2
     assert 0.1 * scale < half < 10.0 * scale
     visible = [jaxnu.nuclear_cross_section(0.01, 1e4, symbol, MU, "magnetic", electrons=e)
@@ -170,6 +170,7 @@ for symbol in ATOMS:
                     ls="--")  # fmt: skip
 sections.plot([], [], color=GREY, ls="--", lw=1.4, label="dashed: ionisation")
 sections.set(xlabel="energy transfer $T$ [keV]", ylabel=r"$d\sigma/dT$ [cm$^2$/keV per atom]",
+             ylim=(1e-48, None),
              title=r"1 MeV, $\mu_\nu = 10^{-11}\,\mu_B$, solid: nucleus")  # fmt: skip
 sections.legend(frameon=False, loc="upper right", fontsize=11)
 
@@ -181,8 +182,8 @@ screen.semilogx(1e6 * T_screen, weak_ratio, color=COLORS["He"], lw=1.8, ls="--",
                 label=r"He, weak ($\nu_e$)")  # fmt: skip
 screen.axhline(1.0, color="0.8", lw=1.0, zorder=0)
 screen.set(xlabel="recoil energy [meV]", ylabel="whole atom / bare nucleus", ylim=(0.0, 1.35),
-           title="electrons screen only near 1 meV")  # fmt: skip
-screen.legend(frameon=False, loc="center right")
+           title="electrons screen at recoils of meV")  # fmt: skip
+screen.legend(frameon=False, loc="upper left")
 
 for y, words, style in (
     (ionisation, r"ionisation, $\mu_\nu$", dict(color="#1f5fa8", lw=2.6)),

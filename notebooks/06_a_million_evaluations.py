@@ -37,9 +37,7 @@ print(f"on {len(jax.devices())} × {jax.devices()[0].device_kind}")
 # %% [markdown]
 # ## A million cross sections in one call
 #
-# `cross_section` broadcasts T against E. Inside `jax.jit` it fuses with what one does to it: here
-# the
-# mean over the spectrum of E at each T, and its derivative by every threshold of the atom.
+# `cross_section` broadcasts T against E; inside `jax.jit` one program makes the whole table.
 
 # %%
 xenon = jaxnu.response("Xe", "stepping")
@@ -105,8 +103,8 @@ for truth in TRUTHS:
     assert np.mean((limits[truth] >= truth) == above["one-sided"]) > 0.995
     for word, mask in above.items():
         covered[word].append(np.mean(mask))
-    print(f"μ = {np.sqrt(truth):.2f}e-11 μ_B: one-sided covers {share:.3f} ± {error:.3f}, two-sided "
-          f"{covered['two-sided'][-1]:.3f}; median limit "
+    print(f"μ = {np.sqrt(truth):.2f}e-11 μ_B: one-sided covers {share:.3f} ± {error:.3f}, "
+          f"two-sided {covered['two-sided'][-1]:.3f}; median limit "
           f"{np.sqrt(np.median(limits[truth])):.3f}e-11 μ_B")  # fmt: skip
     assert share > 0.90 - 4.0 * max(error, 0.01)
     assert covered["two-sided"][-1] >= share

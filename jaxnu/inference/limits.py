@@ -61,8 +61,8 @@ class LimitResult:
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
         flux (an array counts as one parameter: a common factor); None for the methods "bayes" and
-        "feldman-cousins", and for a limit of zero (CL_s+b excludes every μ²). For the derivative in every number use jax.grad of the limit, see
-        `limit`.
+        "feldman-cousins", and for a limit of zero (CL_s+b excludes every μ²). For the derivative in
+        every number use jax.grad of the limit, see `limit`.
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q; None where the method has none.

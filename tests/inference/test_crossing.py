@@ -74,7 +74,7 @@ def test_limit_with_the_best_fit_on_the_boundary(seed, arrays, build, agree):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["profile", "cls", pytest.param("clsb", marks=pytest.mark.long)])
 def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agree):
     """Templates, modifiers, data and constraint centres."""
     model = build(arrays(1))
@@ -105,7 +105,7 @@ def test_derivative_of_a_limit_in_every_array(method, arrays, build, slope, agre
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "method", ["profile", *(pytest.param(m, marks=pytest.mark.slow) for m in ("cls", "clsb"))]
+    "method", ["profile", *(pytest.param(m, marks=pytest.mark.long) for m in ("cls", "clsb"))]
 )
 def test_second_derivatives_of_a_limit_are_slopes_of_the_first(method, arrays, build, slope, agree):
     """Data, templates and modifiers moved at once, with x̂ inside and on the boundary."""
