@@ -183,7 +183,7 @@ screen.semilogx(1e6 * T_screen, weak_ratio, color=COLORS["He"], lw=1.8, ls="--",
 screen.axhline(1.0, color="0.8", lw=1.0, zorder=0)
 screen.set(xlabel="recoil energy [meV]", ylabel="whole atom / bare nucleus", ylim=(0.0, 1.35),
            title="electrons screen at recoils of meV")  # fmt: skip
-screen.legend(frameon=False, loc="upper left")
+screen.legend(frameon=False, loc="center left")
 
 for y, words, style in (
     (ionisation, r"ionisation, $\mu_\nu$", dict(color="#1f5fa8", lw=2.6)),
