@@ -27,6 +27,7 @@ REACHED = 1e-7  # |ln(limit/target)| of a design that ends on its target
 ROUNDS = 30  # of the multiplier; each gains a factor of the penalty, so some six are enough
 STEPS = 60  # of L-BFGS in a round
 HALVINGS = 30  # of a step that does not descend
+ROUNDING = 1e-11  # of ln(limit), where its solver has converged
 STRIDE = 0.7  # longest step in ln(parameter): a factor of two
 PENALTY, PENALTY_MAX = 10.0, 1e8  # on ln(limit/target)², of ln(cost); beyond, no multiplier exists
 
@@ -424,8 +425,13 @@ def _descend(
         for _ in range(HALVINGS):
             trial = np.clip(u + step, low, high)
             new_value, new_slope = function(trial)
-            allowed = value + 1e-4 * slope @ (trial - u) + 1e-14 * (1.0 + abs(value))
-            if new_value <= allowed and np.isfinite(new_slope).all():
+            along = slope @ (trial - u)
+            lower = new_value <= value + 1e-4 * along
+            # where values differ by their rounding only, slopes still tell: approximate Wolfe
+            # condition of Hager & Zhang, SIAM J. Optim. 16 (2005) 170, eq 2.6
+            flat = new_value <= value + ROUNDING * (1.0 + abs(value))
+            level = new_slope @ (trial - u) <= (2e-4 - 1.0) * along
+            if (lower or (flat and level)) and np.isfinite(new_slope).all():
                 break
             step = 0.5 * step
         else:
@@ -464,7 +470,7 @@ def _augmented_lagrangian(
             break
         if away <= REACHED and left <= STATIONARY:
             return _End(u, multiplier, left, float(g), True)
-        if away > 0.25 * before:
+        if away > max(REACHED, 0.25 * before):
             penalty *= 8.0
         before, tolerance = away, max(0.1 * STATIONARY, min(tolerance, 0.1 * left, 0.1 * away))
     return _End(u, multiplier, left, float(g), False)
