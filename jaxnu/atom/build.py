@@ -306,6 +306,16 @@ def series_closure(
     return np.where(n == knobs.line_n, nu**3 * zeta(3.0, nu), 1.0)
 
 
+def closure_slope(
+    final_level: Float[Array, "state"], knobs: AtomNumerics
+) -> Float[np.ndarray, "state"]:
+    """d(series_closure)/dE: dζ(s, ν)/dν = −s ζ(s + 1, ν), dν/dE = ν³."""
+    n, _ = final_states(knobs)
+    nu = 1.0 / np.sqrt(-2.0 * np.asarray(final_level))
+    slope = 3.0 * nu**5 * (zeta(3.0, nu) - nu * zeta(4.0, nu))
+    return np.where(n == knobs.line_n, slope, 0.0)
+
+
 def final_states(knobs: AtomNumerics) -> tuple[np.ndarray, np.ndarray]:
     """n and l of the bound final states, in the order of `rydberg_orbitals`."""
     n, l = np.array([(n, l) for n in range(1, knobs.line_n + 1) for l in range(n)]).T

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxnu.atom.build import assemble, compute, plan_table, series_closure
+from jaxnu.atom.build import assemble, closure_slope, compute, plan_table, series_closure
 from jaxnu.atom.field import self_consistent_field
 from jaxnu.atom.settings import ATOM_NUMERICS, AtomNumerics
 from jaxnu.atom.table import AtomTable, ShellTable
@@ -36,7 +36,8 @@ def table_and_slope(
     closure = series_closure(value.final_level, knobs)
     table = assemble(atom, plan, value, closure, exchange, knobs)
     # nodes, widths and occupations are the table's own; what is left is linear in the responses
-    moved = assemble(atom, plan, slope, closure, exchange, knobs)
+    closing = closure_slope(value.final_level, knobs) * np.asarray(slope.final_level)
+    moved = assemble(atom, plan, slope, closing, exchange, knobs)
     return table, moved
 
 
@@ -68,6 +69,7 @@ def moving_table(element: str, exchange: Any) -> AtomTable:
             lines=replace(
                 a.lines,
                 T_keV=moved(a.lines.T_keV, b.lines.T_keV),
+                closure=moved(a.lines.closure, b.lines.closure),
                 S=moved(a.lines.S, b.lines.S),
                 R=moved(a.lines.R, b.lines.R),
             ),

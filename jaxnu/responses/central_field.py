@@ -71,7 +71,7 @@ class CentralField(Response):
         """The response of a table of S and R.
 
         thresholds: "measured" or "model", see the class.
-        S, R, thresholds and lines of the table may be traced by jax.jvp or jax.grad (not by jit:
+        S, R, thresholds, lines and their closure may be traced by jax.jvp or jax.grad (not by jit:
         which lines there are depends on the signs of their energies): every coefficient is linear
         in S and R. Nodes, widths and occupations are plain numbers.
 

@@ -213,7 +213,7 @@ def _numbers(lines: LineTable, first: int) -> dict[str, Any]:
         "row": first + np.arange(len(lines.T_keV)),
         "T": lines.T_keV,
         "vacancy": np.asarray(lines.vacancy, float),
-        "closure": np.asarray(lines.closure, float),
+        "closure": lines.closure,
     }
 
 

@@ -7,8 +7,10 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -30,7 +32,9 @@ from jaxnu.atom.tabulate import (
 )  # fmt: skip
 from jaxnu.errors import FitError, InputError
 from jaxnu.numerics.spherical_bessel import spherical_bessel_j
+from jaxnu.responses.central_field import CentralField
 
+STEP = 1e-3  # of exchange
 # a coarse table, for what does not depend on its accuracy
 SMALL = dataclasses.replace(
     ATOM_NUMERICS,
@@ -204,37 +208,99 @@ print(json.dumps([first, names]))
     assert set(second) <= trivial
 
 
-@pytest.mark.slow
-def test_derivative_in_exchange_equals_differences():
-    """d/d(exchange) of thresholds, S, R and lines, against rebuilt responses at the same nodes."""
-    _, slope = moving_table.table_and_slope("Ne", 1.0, SMALL)
+@pytest.fixture(scope="module")
+def slope():
+    return moving_table.table_and_slope("Ne", 1.0, SMALL)[1]
+
+
+@pytest.fixture(scope="module")
+def rebuilt():
+    """Tables of neon on the nodes of exchange = 1: {exchange: table}."""
     plan = build.plan_table(self_consistent_field("Ne"), SMALL)
-    step = 1e-3
 
-    def responses(x):
+    def table(x):
         field = self_consistent_field("Ne", exchange=x)
-        return jax.tree.map(np.asarray, build.compute(field, plan, SMALL))
+        found = build.compute(field, plan, SMALL)
+        closure = build.series_closure(found.final_level, SMALL)
+        return build.assemble(field, plan, found, closure, x, SMALL)
 
-    def difference(h):
-        return jax.tree.map(
-            lambda a, b: (a - b) / (2.0 * h), responses(1.0 + h), responses(1.0 - h)
-        )
+    return {x: table(x) for x in (1.0 - STEP, 1.0 - STEP / 2, 1.0 + STEP / 2, 1.0 + STEP)}
 
-    wide, narrow = difference(step), difference(0.5 * step)
-    exact = jax.tree.map(lambda a, b: (4.0 * b - a) / 3.0, wide, narrow)
-    nodes = plan.energy.size
+
+def extrapolated(rebuilt, f):
+    """df/d(exchange) by central differences of f(table), free of the error of order STEP²."""
+    value = {x: np.asarray(f(table)) for x, table in rebuilt.items()}
+    wide = (value[1.0 + STEP] - value[1.0 - STEP]) / (2.0 * STEP)
+    narrow = (value[1.0 + STEP / 2] - value[1.0 - STEP / 2]) / STEP
+    return (4.0 * narrow - wide) / 3.0
+
+
+@pytest.mark.slow
+def test_derivative_in_exchange_equals_differences(slope, rebuilt):
+    """d/d(exchange) of thresholds, S, R and lines, against rebuilt tables at the same nodes."""
     for i, shell in enumerate(slope.shells):
-        to_S = shell.electrons / build.HARTREE_keV
-        to_R = to_S * build.FINE_STRUCTURE**2
-        for name, got, expected in (
-            ("threshold", shell.threshold_keV, -exact.level[i] * build.HARTREE_keV),
-            ("S", shell.S, exact.rows.S[i, :nodes] * to_S),
-            ("R", shell.R, exact.rows.R[i, :nodes] * to_R),
+        for name, of in (
+            ("threshold", lambda shell: shell.threshold_keV),
+            ("S", lambda shell: shell.S),
+            ("R", lambda shell: shell.R),
+            ("T of lines", lambda shell: shell.lines.T_keV),
+            ("S of lines", lambda shell: shell.lines.S),
+            ("R of lines", lambda shell: shell.lines.R),
+            ("closure", lambda shell: shell.lines.closure),
         ):
+            expected = extrapolated(rebuilt, lambda table: of(table.shells[i]))  # noqa: B023
             size = np.abs(expected).max(axis=-1, keepdims=True)
-            error = np.max(np.abs(got - expected) / size)
+            error = np.max(np.abs(of(shell) - expected) / np.where(size > 0.0, size, 1.0))
             print(f"Ne {shell.label} d {name}/d exchange: worst {error:.1e} of the row's largest")
             assert error < 1e-4
+
+
+DETECTOR = """
+title = "Neon at a reactor"
+source = { kind = "reactor", power = "3 GW", distance = "14 m", nu_per_fission = "texono" }
+target = { element = "Ne", exposure = "300 kg d" }
+background = { rate = "1 / (keV kg d)", includes_efficiency = false }
+reference = { citation = "none" }
+[detector]
+resolution = { constant = "20 eV" }
+efficiency = { threshold = "60 eV", width = "20 eV", plateau = 0.9 }
+[data]
+kind = "counts"
+bin_edges = { unit = "keV", values = [0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.5, 2.5] }
+[statistics]
+background_norm = "constrained"
+background_uncertainty = 0.05
+"""
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        pytest.param("measured", marks=pytest.mark.slow),
+        pytest.param("model", marks=pytest.mark.long),
+    ],
+)
+def test_a_limit_moves_with_exchange(thresholds, rebuilt, tmp_path, monkeypatch):
+    """d ln(limit)/d(exchange) through the field, against limits with rebuilt tables."""
+    path = tmp_path / "neon.toml"
+    path.write_text(DETECTOR)
+    experiment = jaxnu.load_experiment(str(path))
+    coarse = partial(moving_table.table_and_slope, knobs=SMALL)
+    monkeypatch.setattr(moving_table, "table_and_slope", coarse)
+
+    def log_limit(atom):
+        return jnp.log(jaxnu.sensitivity(experiment, atom).limit_mu_B)
+
+    def moving(x):
+        options = {"source": "compute", "thresholds": thresholds}
+        return log_limit(jaxnu.response("Ne", "central-field", exchange=x, **options))
+
+    got = float(jax.grad(moving)(1.0))
+    expected = extrapolated(
+        rebuilt, lambda table: log_limit(CentralField.from_table(table, thresholds))
+    )
+    print(f"d ln(limit)/d exchange, {thresholds} thresholds: {got:.8f}, {expected:.8f}")
+    assert abs(got) > 1e-4 and abs(got - expected) < 1e-5 * max(1.0, abs(expected))
 
 
 def test_impulse_form_with_its_residual_follows_the_closed_form():
