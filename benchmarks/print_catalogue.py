@@ -1,69 +1,53 @@
-"""Prints docs/catalogue.md: our number beside the published one for every shipped experiment.
+"""Writes docs/catalogue/NAME.md of every shipped experiment, and prints docs/catalogue.md.
 
     python benchmarks/print_catalogue.py > docs/catalogue.md
 
-Nothing is tuned. A forecast is compared with a published observed limit, which fluctuates about it.
+Each page is what `jaxnu experiments page NAME` prints. Nothing is tuned.
 """
 
 import re
+import sys
+from pathlib import Path
 
 import jaxnu
+from jaxnu.experiment_page import NO_BACKGROUND, experiment_page
 from jaxnu.experiments import available
 
-MODELS = ("central-field", "stepping", "free")
-CONVENTIONS = ("two-sided", "one-sided")
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "catalogue"
 HEAD = """# The catalogue
 
-Printed by `python benchmarks/print_catalogue.py`. Limits on μ_ν in 1e-11 μ_B at 90% CL; q = 2.706
-(two-sided) or 1.642 (one-sided), see [physics.md](physics.md). "Ours over published" is for
-central-field, two-sided; the convention and the atomic model of most published limits are not known
-to us. Entries are files in `jaxnu/experiments/catalogue`, shown by `jaxnu experiments show NAME`,
-and say which of their numbers were recalled (m) or assumed.
-"""
+Printed by `python benchmarks/print_catalogue.py`; each page by `jaxnu experiments page NAME`.
+Limits on μ_ν in μ_B at 90% CL; ours with the central-field atom, two-sided (q = 2.706, see
+[physics.md](physics.md)), the other atoms and conventions on the page. The convention and the
+atomic model of most published limits are not known to us. Entries are files in
+`jaxnu/experiments/catalogue`, shown by `jaxnu experiments show NAME`, and say which of their
+numbers were recalled (m) or assumed.
 
-
-def published(text: str) -> float | None:
-    """The first "μ < …e-… μ_B" of a text, or None."""
-    found = re.search(r"μ(?:_eff)? < ([\d.]+e-\d+)", text)
-    return float(found[1]) if found else None
-
-
-def page(name: str) -> str:
-    """One entry: a table of limits, the published one, the ratio and what is known about it."""
-    experiment = jaxnu.load_experiment(name)
-    about = dict(experiment.reference)
-    lines = [f"## {name}", "", experiment.title + ".", ""]
-    if not experiment.has_background:
-        lines += ["No background model is at hand: the signal can be computed, a limit cannot.", ""]
-    else:
-        kinds = {"observed": jaxnu.limit, "forecast": jaxnu.sensitivity}
-        if not experiment.has_data:
-            del kinds["observed"]
-        lines += ["| atomic model | " + " | ".join(f"{k}, {c}" for k in kinds for c in CONVENTIONS)
-                  + " |", "|---" * (1 + 2 * len(kinds)) + "|"]  # fmt: skip
-        first = None
-        for model in MODELS:
-            atom = jaxnu.response(experiment.target, model)
-            found = [
-                f(experiment, atom, convention=c).limit_mu_B
-                for f in kinds.values()
-                for c in CONVENTIONS
-            ]
-            first = found[0] if first is None else first
-            lines.append(f"| {model} | " + " | ".join(f"{v / 1e-11:.4g}" for v in found) + " |")
-        value = published(about["published_limit"])
-        if value:
-            lines += ["", f"Ours over published: {first / value:.2f}."]
-        lines.append("")
-    lines += [f"* published: {about['published_limit']}", f"* source: {about['citation']}"]
-    lines += [f"* {key}: {about[key]}" for key in ("obtained", "notes") if key in about]
-    return "\n".join(lines) + "\n"
+| experiment | ours | ours over published | published |
+|---|---|---|---|"""
 
 
 def main() -> None:
     jaxnu.enable_compilation_cache()
+    FOLDER.mkdir(exist_ok=True)
     print(HEAD)
-    print("\n".join(page(name) for name in available()), end="")
+    for name in available():
+        page = experiment_page(name, lambda line: print(line, file=sys.stderr))
+        (FOLDER / f"{name}.md").write_text(page, encoding="utf-8")
+        ours = _found(r"Ours: mu_nu < (\S+) mu_B", page)
+        kind = " (forecast)" if "expected upper limit" in page else ""
+        row = [
+            f"[{name}](catalogue/{name}.md)",
+            "no background model" if NO_BACKGROUND in page else f"{ours}{kind}",
+            _found(r"That is (\S+) of the published", page),
+            _found(r"\* published: (.*)", page),
+        ]
+        print(f"| {' | '.join(row)} |")
+
+
+def _found(pattern: str, page: str) -> str:
+    found = re.search(pattern, page)
+    return found[1] if found else "–"
 
 
 if __name__ == "__main__":

@@ -238,7 +238,7 @@ LAYERS = (
     {"nuclear_counts"},
     {"counts", "flux_summary"},
     {"inference"},
-    {"costs", "atomic_limits"},
+    {"costs", "atomic_limits", "experiment_page"},
     {"design"},
     {"plot"},
     {"plot_outlook"},

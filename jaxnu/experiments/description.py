@@ -16,10 +16,18 @@ def describe(name: str | os.PathLike[str]) -> str:
         name: as for load_experiment.
     """
     experiment = load_experiment(name)
+    lines = facts(experiment)
+    lines |= {key.replace("_", " "): text for key, text in experiment.reference}
+    width = max(map(len, lines))
+    return "\n".join(f"{key:<{width}}  {text}" for key, text in lines.items())
+
+
+def facts(experiment: Experiment) -> dict[str, str]:
+    """Source, target, detector and data in words, by what they are."""
     p = experiment.parameters
     kind = "antineutrinos" if p.source.antineutrino else "neutrinos"
     scale = "" if experiment.recoil == "electron" else " electron-equivalent"
-    lines = {
+    return {
         "experiment": f"{experiment.name}: {experiment.title}",
         "source": f"{p.source.name}, {float(p.source.total()):.4g} {kind}/(cm² s)",
         "source is": experiment.source_description,
@@ -35,10 +43,7 @@ def describe(name: str | os.PathLike[str]) -> str:
         "statistics": f"{experiment.data_kind}"
         + (f", {float(p.off_exposure_kg_day):g} kg d off" if p.off_exposure_kg_day > 0.0 else ""),
         **_nuisances(experiment),
-        **{key.replace("_", " "): text for key, text in experiment.reference},
     }
-    width = max(map(len, lines))
-    return "\n".join(f"{key:<{width}}  {text}" for key, text in lines.items())
 
 
 def _off(experiment: Experiment) -> dict[str, str]:
