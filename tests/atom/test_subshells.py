@@ -75,8 +75,13 @@ def test_energy_weighted_sum(symbol, subshell, tolerance):
     assert symbol == "He" or np.abs(physical - 1.0).max() > 0.05
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("symbol", "subshell"), [("Ne", "2p"), ("Xe", "3d")])
+@pytest.mark.parametrize(
+    ("symbol", "subshell"),
+    [
+        pytest.param("Ne", "2p", marks=pytest.mark.slow),
+        pytest.param("Xe", "3d", marks=pytest.mark.long),
+    ],
+)
 def test_integrals_are_converged(symbol, subshell):
     """Mesh, multipoles and Q nodes doubled, and the shell's edge moved out, together."""
     atom = self_consistent_field(symbol)

@@ -60,8 +60,13 @@ def test_table_equals_direct_evaluation(bench, symbol):
     assert max(medians) < 2e-4
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("symbol", "label"), [("Ne", "2p"), ("Xe", "3d")])
+@pytest.mark.parametrize(
+    ("symbol", "label"),
+    [
+        pytest.param("Ne", "2p", marks=pytest.mark.slow),
+        pytest.param("Xe", "3d", marks=pytest.mark.long),
+    ],
+)
 def test_integrals_equal_those_of_doubled_settings(bench, symbol, label):
     """T∫S dQ²/Q², ∫S dQ²/2m and T∫R dQ²/Q² of the table halfway between its energies, where doubled
     nodes would be, against a direct evaluation there with mesh, multipoles and Q nodes doubled,
@@ -72,12 +77,14 @@ def test_integrals_equal_those_of_doubled_settings(bench, symbol, label):
         assert worst.max() < 1e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("symbol", "label", "low_eV", "high_eV", "peak", "electrons", "tolerance"),
-    [("Xe", "4d", 4.0, 25.0, 9.5, 7.1, 0.1), ("I", "4d", 5.0, 30.0, 12.8, 3.7, 0.1),
-     ("Cs", "4d", 0.4, 4.0, 1.16, 82.0, 1.0)],
-)  # fmt: skip
+    [
+        pytest.param("Xe", "4d", 4.0, 25.0, 9.5, 7.1, 0.1, marks=pytest.mark.slow),
+        pytest.param("I", "4d", 5.0, 30.0, 12.8, 3.7, 0.1, marks=pytest.mark.long),
+        pytest.param("Cs", "4d", 0.4, 4.0, 1.16, 82.0, 1.0, marks=pytest.mark.long),
+    ],
+)
 def test_shape_resonances_are_resolved(
     bench, symbol, label, low_eV, high_eV, peak, electrons, tolerance
 ):
@@ -104,7 +111,7 @@ FAR = (120.0, 200.0, 300.0)  # each with as many multipoles as it takes: a progr
 @pytest.mark.parametrize(
     ("symbol", "label", "pointwise", "ratios"),
     [
-        pytest.param("Ge", "3d", 5e-2, (300.0,), marks=pytest.mark.slow),
+        pytest.param("Ge", "3d", 5e-2, (300.0,), marks=pytest.mark.long),
         pytest.param("Xe", "3d", 2e-3, (101.6,), marks=pytest.mark.long),
         pytest.param("Xe", "5p", 2e-3, (104.3,), marks=pytest.mark.long),
         *(pytest.param(*row, FAR, marks=pytest.mark.long) for row in (

@@ -161,7 +161,7 @@ def test_mapped_over_data_as_one_by_one(arrays, build, agree):
     agree("vmap against a loop", jax.jit(jax.vmap(one))(counts), each, 1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_confidence_orders_the_limits(arrays, build, agree):
     """Any CL in (0, 1); one-sided at CL is two-sided at 2 CL − 1; below 1/2 it is below x̂."""
     model = build(arrays(1, x=1.5))

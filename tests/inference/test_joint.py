@@ -95,8 +95,11 @@ def test_impacts_are_limits_with_the_nuisance_held(detailed, xenonnt, xe, unit, 
         agree(f"limit with the norm held at {step:+g} σ", got, np.sqrt(x * unit), 1e-4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["cls", "clsb", "bayes"])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("cls", marks=pytest.mark.slow)]
+    + [pytest.param(name, marks=pytest.mark.long) for name in ("clsb", "bayes")],
+)
 def test_a_method_is_that_of_the_statistics_layer(method, xenonnt, xe, unit, agree):
     result = limit(xenonnt, xe, method=method)
     print(result.summary())
@@ -114,7 +117,7 @@ def test_a_method_is_that_of_the_statistics_layer(method, xenonnt, xe, unit, agr
     json.dumps(result.as_dict(), allow_nan=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_feldman_cousins_of_an_experiment(xenonnt, xe, unit):
     result = limit(xenonnt, xe, method="feldman-cousins")
     print(result.summary(), result.interval_mu2, result.accuracy)
@@ -163,7 +166,7 @@ def test_every_shipped_experiment_by_every_method(name, method):
 # ---- several experiments -------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_copies_are_one_of_twice_the_exposure(gemma, ge, agree):
     """Exact while each background floats: −ln L of the copies is that of the doubled counts."""
     twice = sensitivity(gemma.replace(exposure_kg_day=2.0 * gemma.parameters.exposure_kg_day), ge)

@@ -150,7 +150,7 @@ def test_quasi_random_nodes_are_those_of_quadrature(agree):
         agree("2 dimensions", integral(*nodes(2, STATISTICS, second)), 1.5 * 2 * np.pi, 1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bayes_of_three_nuisances_follows_the_profile(arrays, build):
     """No closed form: between the profile's one-sided and two-sided limits far from x = 0."""
     model = build(arrays(1, x=1.5))
