@@ -17,6 +17,7 @@ class Statistics:
     farthest: float = 1e7  # no limit beyond this many σ_x of known nuisances: x is not measured
     large: int = 60  # nuisances above which L-BFGS goes first: a Hessian costs as many gradients
     lbfgs_iterations: int = 400
+    adam_iterations: int = 8000  # its steps are 1e-8σ after 3500
     scan_points: int = 41  # values of x at which the test statistic is reported
     hermite_order: int = 20  # nodes per nuisance of a Bayesian integral with one or two of them
     sample_points: int = 4096  # quasi-random nodes with three and more
