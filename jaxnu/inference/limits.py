@@ -606,12 +606,29 @@ def refined_model(
     experiment: Experiment, response: Response | None = None, data: str = "observed"
 ) -> Likelihood:
     """The likelihood with doubled nodes in T, E, Q and bins. Arguments as in `limit`."""
+    response = _checked_atom(experiment, response, data)
+    return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
+
+
+def checked_model(
+    experiment: Experiment, response: Response | None = None, data: str = "observed"
+) -> tuple[Likelihood, Response]:
+    """(the likelihood, the atom) on the host, after the checks of `limit`. Arguments as there."""
+    response = _checked_atom(experiment, response, data)
+    model = _compiled_model(experiment.parameters, experiment, response, data)
+    model = jax.tree.map(np.asarray, model)
+    _check_templates(experiment, model)
+    return model, response
+
+
+def _checked_atom(experiment: Experiment, response: Response | None, data: str) -> Response:
+    """The atom, after a look at what goes into a likelihood."""
     _check_experiment(experiment, data)
     if response is None:
         response = make_response(experiment.target)
     check_target(experiment, response)
     check_parameters(experiment)
-    return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
+    return response
 
 
 _compiled_model = jax.jit(_likelihood, static_argnames=("data",))
