@@ -423,13 +423,15 @@ def _check_inside(model: Model, name: str, value: Any) -> None:
 
 def check_finite(model: Model) -> None:
     """Refuse NaN and infinities that came into a model after it was built."""
-    for m in model.measurements:
-        arrays = {"template": m.template, "norm": m.norm, "shift": m.shift, **m.data}
-        for key, value in arrays.items():
-            if not np.isfinite(value).all():
-                raise InputError(
-                    f"{m.name}: {key} holds a value that is not finite; give finite numbers"
-                )
+    held = {f"{m.name}: {key}": value for m in model.measurements for key, value in (
+        ("template", m.template), ("norm", m.norm), ("shift", m.shift), *m.data.items()
+    )}  # fmt: skip
+    for key, value in {**held, "auxiliary": model.auxiliary}.items():
+        if not np.isfinite(value).all():
+            raise InputError(f"{key} holds a value that is not finite; give finite numbers")
+    for key, value in (("lower", model.lower), ("upper", model.upper)):
+        if np.isnan(value).any():
+            raise InputError(f"{key} holds a bound that is not a number; give numbers or infinity")
 
 
 def check_fit(result: Fit) -> None:
