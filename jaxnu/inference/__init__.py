@@ -26,6 +26,8 @@ _STATISTICS = {
     "significance": "methods",
     "expected_limits": "methods",
     "counting_interval": "counting",
+    "Samples": "nuts",
+    "sample_posterior": "nuts",
     "Toys": "toys",
     "run_toys": "toys",
     "coverage": "toys",

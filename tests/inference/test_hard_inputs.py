@@ -53,11 +53,11 @@ def by_hand(method, n, b):
         return brentq(lambda x: q(x) - norm.isf(0.05) ** 2, hat, far, xtol=1e-12)
 
     def excess(x):
-        r, width = max(q(x), 0.0) ** 0.5, (d(x, b) - d(0.0, b)) ** 0.5  # rounding near x̂
+        r = max(q(x), 0.0) ** 0.5  # rounding near x̂
+        width = max(d(x, b) - d(0.0, b), 1e-300) ** 0.5
         # q̃ (eqs 16, 65, 66): below q_A a normal tail, above it another slope
         t = r if q(x) <= width**2 else (q(x) + width**2) / (2.0 * width)
-        tail = norm.sf(t) / (norm.cdf(width - t) if method == "cls" else 1.0)
-        return tail - 0.1
+        return norm.logsf(t) - (norm.logcdf(width - t) if method == "cls" else 0.0) - np.log(0.1)
 
     start = hat + 1e-9 * (1.0 + hat)
     return 0.0 if excess(start) < 0.0 else brentq(excess, start, far, xtol=1e-12)
