@@ -1,7 +1,6 @@
 """Posterior of x ≥ 0 and all nuisances by the No-U-Turn sampler of numpyro, flat prior in x."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -165,8 +164,10 @@ def sample_posterior(
         inside = np.where(np.isfinite(high - low), 0.01 * (high - low), 0.1 * unit)
         near = np.clip(near, low + inside, high - inside)
         starts.append(from_theta(near, low, high, theta, unit))
-    edges = {"low": low, "high": high, "centre": theta, "unit": unit}
-    transform = partial(to_theta, **{key: jnp.asarray(value) for key, value in edges.items()})
+    edges = tuple(jnp.asarray(value) for value in (low, high, theta, unit))
+
+    def transform(z: Array) -> tuple[Array, Array]:
+        return to_theta(z, *edges)
 
     def potential(z: Array) -> Array:
         point, log_volume = transform(z)
