@@ -116,6 +116,7 @@ def test_what_has_no_limit_is_refused(method):
             infer(good, method, confidence)
 
 
+@pytest.mark.slow
 def test_a_nuisance_at_its_bound_by_hand(agree):
     """σ = 1 and α ≤ 1/2, which the data press against: b stays at 1.5 of its value."""
     counts, background = np.array([60.0, 70.0]), np.array([10.0, 20.0])
