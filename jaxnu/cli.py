@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxnu._version import __version__
-from jaxnu.commands import atom, curves, design, examine, experiments, flux, limit
+from jaxnu.commands import atom, curves, design, examine, experiments, flux, limit, toys
 from jaxnu.commands.atom import BUILD
 from jaxnu.commands.common import EXIT_BAD_INPUT, Parser
 from jaxnu.errors import FitError, InputError, TableCacheWarning
@@ -22,12 +22,16 @@ def _compile_quickly(words: Sequence[str]) -> None:
 
     A command runs each program once: what level 1 saves in running, it loses in compiling. The
     build of a table is the exception: level 0 saves a fifth of its compile time and nearly doubles
-    the rest; levels 1 to 3 are alike.
+    the rest; levels 1 to 3 are alike. Toys are another, and they have a device for each core.
     """
     flags = os.environ.get("XLA_FLAGS", "")
+    toys = list(words[:1]) == ["toys"]
     if "xla_backend_optimization_level" not in flags:
-        level = 1 if list(words[:2]) == BUILD.split() else 0
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level={level}".strip()
+        level = 1 if toys or list(words[:2]) == BUILD.split() else 0
+        flags = f"{flags} --xla_backend_optimization_level={level}".strip()
+    if toys and "xla_force_host_platform_device_count" not in flags:
+        flags += f" --xla_force_host_platform_device_count={os.cpu_count() or 1}"
+    os.environ["XLA_FLAGS"] = flags
 
 
 def _parser() -> Parser:
@@ -50,7 +54,7 @@ def _parser() -> Parser:
         sub.set_defaults(run=run)
         return sub
 
-    for module in (limit, design, curves, flux, atom, examine, experiments):
+    for module in (limit, toys, design, curves, flux, atom, examine, experiments):
         module.add_commands(command)
     command("cite", _run_cite, "what to cite, as BibTeX", "Prints BibTeX of methods and data used.")
     return parser

@@ -328,12 +328,15 @@ def test_a_damaged_cache_is_said_in_one_line(capsys, builder, monkeypatch):
     assert len(builder.calls) == 2
 
 
-def test_only_a_build_is_compiled_with_optimisation(monkeypatch):
+def test_only_builds_and_toys_are_compiled_with_optimisation(monkeypatch):
     name = "--xla_backend_optimization_level"
+    devices = "--xla_force_host_platform_device_count"
     for given, words, expected in (
         ("", ["atom", "Xe"], f"{name}=0"),
         ("", ["atom", "build", "Xe", "--out", "xe.npz"], f"{name}=1"),
         (f"{name}=2", ["atom", "build", "Xe"], f"{name}=2"),
+        ("", ["toys", "gemma"], f"{name}=1 {devices}={os.cpu_count()}"),
+        (f"{devices}=3 {name}=2", ["toys", "gemma"], f"{devices}=3 {name}=2"),
     ):
         monkeypatch.setenv("XLA_FLAGS", given)
         _compile_quickly(words)

@@ -291,8 +291,8 @@ def test_imports_go_one_way(path):
 
 
 # modules of inference that know nothing of atoms: arrays in, results out; lower ones first
-STATISTICS = ("settings", "asymptotics", "model", "maximum_likelihood", "crossing", "counting",
-              "bayes", "toys", "methods", "exchange")  # fmt: skip
+STATISTICS = ("settings", "asymptotics", "model", "descent", "maximum_likelihood", "crossing",
+              "counting", "bayes", "nuts", "toys", "methods", "exchange")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STATISTICS)

@@ -55,7 +55,15 @@ def moving_table(element: str, exchange: Any) -> AtomTable:
             "make the response outside of jit and pass it as an argument"
         ) from None
     value, slope = table_and_slope(element, at)
-    step = exchange - jax.lax.stop_gradient(exchange)  # zero, with the derivative one
+    # a step of zero, with the derivative one
+    return table_along(value, slope, exchange - jax.lax.stop_gradient(exchange))
+
+
+def table_along(value: AtomTable, slope: AtomTable, step: Any) -> AtomTable:
+    """value + step × slope in thresholds, S, R and lines: a table moved along a stored tangent.
+
+    value, slope: from `table_and_slope`. step: change of exchange, traced or not.
+    """
 
     def moved(a: Any, b: Any) -> Array:
         return jnp.asarray(a) + jnp.asarray(b) * step

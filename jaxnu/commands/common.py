@@ -52,6 +52,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """A whole number, not negative."""
+    if not (text.isdecimal() and int(text) <= 1_000_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 1000000000")
+    return int(text)
+
+
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Say on stderr what is being done and how long it took."""

@@ -51,7 +51,8 @@ def add_commands(command: Command) -> None:
         sub.add_argument("--convention", help="two-sided, one-sided (default: the method's own; "
                          "two-sided of a profile)")  # fmt: skip
         sub.add_argument("--method", default="profile", metavar="NAME",
-                         help="profile (default), cls, clsb, bayes, feldman-cousins")  # fmt: skip
+                         help="profile (default), cls, clsb, bayes, nuts, "
+                         "feldman-cousins")  # fmt: skip
         sub.add_argument("--details", action="store_true",
                          help="with a profile too: significance, bands, impacts")  # fmt: skip
         sub.add_argument("--shared", default="", metavar="NAMES",
@@ -185,7 +186,15 @@ def _details(result: "LimitResult") -> list[str]:
             for name, (below, above) in result.impacts_mu_B.items()
         ]
     if result.accuracy:
-        lines.append(f"  accuracy       {result.accuracy:.1e} relative, of nodes or toys")
+        lines.append(f"  accuracy       {result.accuracy:.1e} relative, of nodes, chains or toys")
+    if result.sampling:
+        found = result.sampling
+        lines.append(
+            f"  chains         {found['chains']} of {found['draws']} draws, seed {found['seed']}: "
+            f"R-hat at most {max(found['r_hat'].values()):.3f}, at least "
+            f"{min(found['effective'].values()):.0f} independent, "
+            f"{found['divergences']} divergences"
+        )
     return lines
 
 

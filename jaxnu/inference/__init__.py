@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
 
-# the statistics layer, arrays in and results out; loaded on first use
+# the statistics layer, arrays in and results out, and toys of experiments; loaded on first use
 _STATISTICS = {
     "Sample": "model",
     "Measurement": "model",
@@ -26,10 +26,14 @@ _STATISTICS = {
     "significance": "methods",
     "expected_limits": "methods",
     "counting_interval": "counting",
+    "Samples": "nuts",
+    "sample_posterior": "nuts",
     "Toys": "toys",
     "run_toys": "toys",
     "coverage": "toys",
     "start_processes": "toys",
+    "ExperimentToys": "toy_limits",
+    "experiment_toys": "toy_limits",
     "to_pyhf": "exchange",
     "to_hepdata": "exchange",
     "write_pyhf": "exchange",

@@ -122,7 +122,8 @@ def posterior(model: Model, settings: Statistics = STATISTICS, second: bool = Fa
     logs = np.asarray(_marginal(model, found, x, points, weights, settings))
     if not np.isfinite(logs).all():
         raise FitError(
-            "the integral over the nuisances diverges or is empty; constrain or bound the free ones"
+            "the integral over the nuisances diverges, is empty, or has no curvature to place its "
+            "nodes by, as with zero counts; constrain the free ones, or take method 'nuts'"
         )
     logs = logs - logs.max()
     density = Chebyshev.interpolate(

@@ -70,6 +70,13 @@ def crossing_step(found: Search, root: ArrayLike) -> Float[Array, ""]:
     return jnp.where(bottom > 0.0, root**2 / jnp.where(bottom > 0.0, bottom, 1.0), unit)
 
 
+def rounding(found: Search, root: ArrayLike) -> Float[Array, ""]:
+    """Error of √q near `root` from the rounding of −ln L; zero, so that a search fails, where it
+    is above a millionth."""
+    error = 2e-15 * (1.0 + jnp.abs(found.value)) / root
+    return jnp.where(error < 1e-6 * root, error, 0.0)
+
+
 def at_x(model: Model, x: Array, found: Search, settings: Statistics) -> Search:
     """The fit at given x, started on the valley of a fit elsewhere."""
     _, direction = tangent(found)
@@ -102,7 +109,9 @@ def q_crossing(
         slope = sign * at.gradient[0] / jnp.maximum(size, 1e-6)  # below, q is rounding
         return size - target, slope, (at, size)
 
-    _, (at, size), done = increasing_root(excess, jnp.zeros(()), step, settings.root_iterations)
+    _, (at, size), done = increasing_root(
+        excess, jnp.zeros(()), step, settings.root_iterations, rounding(frozen, target)
+    )
     at_zero = (at.theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
     safe = jnp.where(at.gradient[0] == 0.0, 1.0, at.gradient[0])
     lowest = model.minus_log_likelihood(attach(model, frozen))
@@ -156,7 +165,9 @@ def _ratio_limit(
 
     zero = jnp.zeros(())
     step = frozen.theta[0] + crossing_step(frozen, 1.0)
-    x, (at, quiet_at, slope), done = increasing_root(excess, zero, step, settings.root_iterations)
+    x, (at, quiet_at, slope), done = increasing_root(
+        excess, zero, step, settings.root_iterations, rounding(frozen, 1.0)
+    )
     safe = jnp.where(slope == 0.0, 1.0, slope)
     hat, fitted = attach(model, frozen), at.converged & quiet_at.converged
 

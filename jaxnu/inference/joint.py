@@ -146,7 +146,7 @@ def log_slopes(
     words: Sequence[str],
 ) -> dict[str, float] | None:
     """d ln(limit)/d ln(parameter) along the `moved` directions of each part; None without them
-    (Bayes, Feldman–Cousins) and for a limit of zero (CL_s+b), which has no logarithm."""
+    (Bayes, NUTS, Feldman–Cousins) and for a limit of zero (CL_s+b), which has no logarithm."""
     if method not in crossing.METHODS:
         return None
     x, slopes = _slopes(parts, names, shared, method, confidence, convention)
@@ -188,6 +188,7 @@ def everything(
         "impacts_mu_B": impacts,
         "bands_mu_B": bands,
         "accuracy": 0.5 * found.accuracy,  # of μ, not μ²
+        "sampling": found.sampling,
     }
 
 

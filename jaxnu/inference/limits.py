@@ -20,7 +20,7 @@ from jaxnu.experiments.experiment import Experiment, Parameters
 from jaxnu.inference.crossing import at_x, upper_end
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
-from jaxnu.inference.methods import plain_numbers
+from jaxnu.inference.methods import FREE_CONVENTION, plain_numbers
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
@@ -34,6 +34,7 @@ METHODS = {  # → convention without one, and its words in a summary
     "cls": ("one-sided", "CL_s, asymptotic"),
     "clsb": ("one-sided", "CL_s+b, asymptotic"),
     "bayes": ("one-sided", "Bayesian, flat prior in mu_nu^2"),
+    "nuts": ("one-sided", "Bayesian by NUTS, flat prior in mu_nu^2"),
     "feldman-cousins": ("two-sided", "Feldman-Cousins, toys"),
 }
 CONVENTIONS = {
@@ -60,9 +61,9 @@ class LimitResult:
         units of its 1σ.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
     derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
-        flux (an array counts as one parameter: a common factor); None for the methods "bayes" and
-        "feldman-cousins", and for a limit of zero (CL_s+b excludes every μ²). For the derivative in
-        every number use jax.grad of the limit, see `limit`.
+        flux (an array counts as one parameter: a common factor); None for the methods "bayes",
+        "nuts" and "feldman-cousins", and for a limit of zero (CL_s+b excludes every μ²). For the
+        derivative in every number use jax.grad of the limit, see `limit`.
     data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
         "Asimov" (the expected background is the data, and moves too).
     delta: the threshold on q; None where the method has none.
@@ -77,7 +78,9 @@ class LimitResult:
     pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
     impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B].
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
-        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature or toys.
+        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature, chains
+        or toys.
+    sampling: of the method "nuts", see `inference.Inference`.
     shared: nuisances that are one in several experiments.
     Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
     counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
@@ -117,6 +120,7 @@ class LimitResult:
     impacts_mu_B: dict[str, tuple[float, ...]] | None = None
     bands_mu_B: tuple[float, ...] | None = None
     accuracy: float | None = None
+    sampling: dict[str, Any] | None = None
     shared: tuple[str, ...] = ()
     version: str = __version__
 
@@ -164,7 +168,7 @@ def limit(
     response: the atom, by default response(experiment.target); a list with a list.
     confidence_level: between 0.5 and 1.
     convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL); None is the method's own.
-    method: "profile"; "cls", "clsb", "bayes" or "feldman-cousins" as in `inference.infer`.
+    method: "profile"; "cls", "clsb", "bayes", "nuts" or "feldman-cousins" as in `inference.infer`.
     details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods
         and several experiments have them always.
     shared: of several experiments, systematics by name that are one and the same in all.
@@ -244,7 +248,7 @@ def check_method(confidence_level: float, convention: str | None, method: str) -
     checks.one_of("method", method, METHODS)
     chosen = METHODS[method][0] if convention is None else convention
     statistic_threshold(confidence_level, chosen)
-    if chosen != METHODS[method][0] and method not in ("profile", "bayes"):
+    if chosen != METHODS[method][0] and method not in FREE_CONVENTION:
         raise InputError(
             f"convention = {convention!r} with method {method!r}; allowed: {METHODS[method][0]!r}; "
             "leave it out"
@@ -565,7 +569,7 @@ def convergence(
     """Relative change of a limit when the nodes of its integrals over T, E, Q and bins are doubled.
 
     The source keeps its own nodes: how well those hold φ(E) is tested with the sources. By the
-    methods "bayes" and "feldman-cousins" it is the change of the profile limit.
+    methods "bayes", "nuts" and "feldman-cousins" it is the change of the profile limit.
     refined: from `refined_model`, if it is at hand; of several experiments one for each.
     """
     experiments = _listed(experiment)
@@ -606,12 +610,29 @@ def refined_model(
     experiment: Experiment, response: Response | None = None, data: str = "observed"
 ) -> Likelihood:
     """The likelihood with doubled nodes in T, E, Q and bins. Arguments as in `limit`."""
+    response = _checked_atom(experiment, response, data)
+    return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
+
+
+def checked_model(
+    experiment: Experiment, response: Response | None = None, data: str = "observed"
+) -> tuple[Likelihood, Response]:
+    """(the likelihood, the atom) on the host, after the checks of `limit`. Arguments as there."""
+    response = _checked_atom(experiment, response, data)
+    model = _compiled_model(experiment.parameters, experiment, response, data)
+    model = jax.tree.map(np.asarray, model)
+    _check_templates(experiment, model)
+    return model, response
+
+
+def _checked_atom(experiment: Experiment, response: Response | None, data: str) -> Response:
+    """The atom, after a look at what goes into a likelihood."""
     _check_experiment(experiment, data)
     if response is None:
         response = make_response(experiment.target)
     check_target(experiment, response)
     check_parameters(experiment)
-    return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
+    return response
 
 
 _compiled_model = jax.jit(_likelihood, static_argnames=("data",))

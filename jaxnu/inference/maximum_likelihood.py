@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import FitError, InputError
+from jaxnu.inference.descent import OPTIMIZERS, minimise_inside
 from jaxnu.inference.model import POI, Model, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
+
+ROUGH = 1e-3  # gradient in 1σ at which a first search without a Hessian stops
 
 
 @jax.tree_util.register_dataclass
@@ -218,40 +220,76 @@ def descend(
     start: Float[Array, "P"],
     held: Bool[Array, "P"],
     settings: Statistics = STATISTICS,
-) -> Float[Array, "P"]:
-    """A point near the minimum by projected L-BFGS (optax): no Hessian, for many nuisances."""
+    optimizer: str = "lbfgs",
+    tolerance: float = ROUGH,
+) -> tuple[Float[Array, "P"], Int[Array, ""]]:
+    """(θ, iterations) at the minimum by L-BFGS or Adam, gradient in nominal 1σ below `tolerance`.
+
+    Not differentiable.
+    """
     model = lax.stop_gradient(model)
-    low, high = bounds(model)
     unit = 1.0 / jnp.sqrt(information(model))
+    return _descend(model, start, held, unit, settings, optimizer, tolerance)
+
+
+def _descend(
+    model: Model,
+    start: Float[Array, "P"],
+    held: Bool[Array, "P"],
+    unit: Float[Array, "P"],
+    settings: Statistics,
+    optimizer: str,
+    tolerance: float,
+) -> tuple[Float[Array, "P"], Int[Array, ""]]:
+    """In variables z = (θ − start)/unit."""
+    low, high = bounds(model)
     origin = jnp.where(held, start, jnp.clip(start, low, high))
+    most = settings.lbfgs_iterations if optimizer == "lbfgs" else settings.adam_iterations
+
+    lowest, highest = (low - origin) / unit, (high - origin) / unit
 
     def point(z: Array) -> Array:
-        return jnp.where(held, origin, jnp.clip(origin + unit * z, low, high))
+        theta = jnp.where(z <= lowest, low, jnp.where(z >= highest, high, origin + unit * z))
+        return jnp.where(held, origin, theta)  # a bound exactly, without rounding
 
     def objective(z: Array) -> Array:
-        return model.minus_log_likelihood(point(z))
+        return model.minus_log_likelihood(origin + unit * z)
 
-    line = optax.scale_by_backtracking_linesearch(max_backtracking_steps=25, store_grad=True)
-    solver = optax.lbfgs(linesearch=line)
-    value_and_grad = optax.value_and_grad_from_state(objective)
+    z, count = minimise_inside(
+        objective, jnp.zeros_like(origin), lowest, highest,
+        held, optimizer, tolerance, most,
+    )  # fmt: skip
+    return point(z), count
 
-    def step(carry: tuple) -> tuple:
-        z, state, count = carry
-        value, gradient = value_and_grad(z, state=state)
-        updates, state = solver.update(
-            gradient, state, z, value=value, grad=gradient, value_fn=objective
-        )
-        projected = (point(optax.apply_updates(z, updates)) - origin) / unit
-        return projected, state, count + 1
 
-    def unfinished(carry: tuple) -> Array:
-        _, state, count = carry
-        far = optax.tree.norm(optax.tree.get(state, "grad")) > 1e-3
-        return ((count == 0) | far) & (count < settings.lbfgs_iterations)
+def search_without_hessian(
+    model: Model,
+    start: Float[Array, "P"],
+    held: Bool[Array, "P"],
+    settings: Statistics,
+    optimizer: str,
+) -> Search:
+    """`search` by L-BFGS or Adam; the Hessian is formed twice, for the 1σ and at the end.
 
-    zero = jnp.zeros_like(origin)
-    z, _, _ = lax.while_loop(unfinished, step, (zero, solver.init(zero), 0))
-    return point(z)
+    First in nominal 1σ, then from there in those of the Hessian, so that `residual` means the same.
+    """
+    model = lax.stop_gradient(model)
+    low, high = bounds(model)
+    floor = 1e-10 * information(model)
+    theta, first = descend(model, start, held, settings, optimizer)
+
+    def size_at(hessian: Array) -> Array:
+        return jnp.maximum(jnp.diagonal(hessian), floor)
+
+    unit = 1.0 / jnp.sqrt(size_at(derivatives(model, theta)[2]))
+    aim = 0.9 * settings.fit_tolerance  # the sizes change a little on the way
+    theta, second = _descend(model, theta, held, unit, settings, optimizer, aim)
+    value, gradient, hessian = derivatives(model, theta)
+    stuck = ((theta <= low) & (gradient > 0.0)) | ((theta >= high) & (gradient < 0.0))
+    movable = ~held & ~stuck
+    residual = jnp.max(jnp.where(movable, jnp.abs(gradient) / jnp.sqrt(size_at(hessian)), 0.0))
+    converged = (residual <= settings.fit_tolerance) & jnp.isfinite(value)
+    return Search(theta, value, gradient, hessian, movable, residual, first + second, converged)
 
 
 def best(
@@ -259,14 +297,18 @@ def best(
     start: Float[Array, "P"],
     held: Bool[Array, "P"],
     settings: Statistics = STATISTICS,
+    optimizer: str = "newton",
 ) -> Search:
-    """`search`, after `descend` where the nuisances are many.
+    """`search`, after `descend` where the nuisances are many, or another optimiser's.
 
     An x within the accuracy of the fit counts as zero.
     """
-    if len(model.nuisances) > settings.large:
-        start = descend(model, start, held, settings)
-    found = search(model, start, held, settings)
+    if optimizer != "newton":
+        found = search_without_hessian(model, start, held, settings, optimizer)
+    else:
+        if len(model.nuisances) > settings.large:
+            start, _ = descend(model, start, held, settings)
+        found = search(model, start, held, settings)
     small = settings.fit_tolerance / jnp.sqrt(information(model)[0])
     zero = ~held[0] & (found.theta[0] < small)
     theta = found.theta.at[0].set(jnp.where(zero, 0.0, found.theta[0]))
@@ -307,8 +349,10 @@ def covariance(found: Search) -> Float[Array, "P P"]:
     return jnp.where(both, inverse, 0.0)
 
 
-def _fit_program(model: Model, values: Array, held: Array, settings: Statistics) -> Fit:
-    found = best(model, jnp.where(held, values, start_point(model)), held, settings)
+def _fit_program(
+    model: Model, values: Array, held: Array, settings: Statistics, optimizer: str
+) -> Fit:
+    found = best(model, jnp.where(held, values, start_point(model)), held, settings, optimizer)
     low, high = bounds(model)
     theta = attach(model, found)
     active = jnp.where(theta <= low, -1, jnp.where(theta >= high, 1, 0))
@@ -324,11 +368,14 @@ def _fit_program(model: Model, values: Array, held: Array, settings: Statistics)
     )
 
 
-_fit = jax.jit(_fit_program, static_argnames=("settings",))
+_fit = jax.jit(_fit_program, static_argnames=("settings", "optimizer"))
 
 
 def fit(
-    model: Model, held: Mapping[str, Any] | None = None, settings: Statistics = STATISTICS
+    model: Model,
+    held: Mapping[str, Any] | None = None,
+    settings: Statistics = STATISTICS,
+    optimizer: str = "newton",
 ) -> Fit:
     """The point (x̂ ≥ 0, α̂) where −ln L is lowest.
 
@@ -336,16 +383,19 @@ def fit(
         model: from build_model.
         held: parameter → value at which it stays: {"x": 0.3}, or a nuisance.
         settings: tolerances.
+        optimizer: "newton" (projected, with the exact Hessian; 4 to 10 iterations), "lbfgs" (tens)
+            or "adam" (thousands). All end by the same gradient inside the bounds.
 
     Returns:
         A Fit. Under jit, grad and vmap too; theta has its derivative in everything the model
         holds. There `converged` tells, and nothing is raised.
 
     Raises:
-        InputError: for an unknown parameter or a value outside its bounds.
+        InputError: for an unknown parameter or optimiser, or a value outside its bounds.
         FitError: if the search ended without a minimum.
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
+    checks.one_of("optimizer", optimizer, OPTIMIZERS)
     held = dict(held or {})
     mask = np.array([name in held for name in model.names])
     traced = checks.is_traced(model, held)
@@ -356,7 +406,7 @@ def fit(
     if not traced:
         check_finite(model)
     values = jnp.stack([jnp.asarray(held.get(name, 0.0), float) for name in model.names])
-    result = _fit(model, values, mask, settings)
+    result = _fit(model, values, mask, settings, optimizer)
     if not traced and jnp.ndim(result.converged) == 0:
         check_fit(result)
     return result
@@ -373,13 +423,15 @@ def _check_inside(model: Model, name: str, value: Any) -> None:
 
 def check_finite(model: Model) -> None:
     """Refuse NaN and infinities that came into a model after it was built."""
-    for m in model.measurements:
-        arrays = {"template": m.template, "norm": m.norm, "shift": m.shift, **m.data}
-        for key, value in arrays.items():
-            if not np.isfinite(value).all():
-                raise InputError(
-                    f"{m.name}: {key} holds a value that is not finite; give finite numbers"
-                )
+    held = {f"{m.name}: {key}": value for m in model.measurements for key, value in (
+        ("template", m.template), ("norm", m.norm), ("shift", m.shift), *m.data.items()
+    )}  # fmt: skip
+    for key, value in {**held, "auxiliary": model.auxiliary}.items():
+        if not np.isfinite(value).all():
+            raise InputError(f"{key} holds a value that is not finite; give finite numbers")
+    for key, value in (("lower", model.lower), ("upper", model.upper)):
+        if np.isnan(value).any():
+            raise InputError(f"{key} holds a bound that is not a number; give numbers or infinity")
 
 
 def check_fit(result: Fit) -> None:

@@ -31,19 +31,22 @@ from jaxnu.inference.maximum_likelihood import (
 from jaxnu.inference.model import Model, asimov, needs_signal, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 
-METHODS = (*crossing.METHODS, "bayes", "feldman-cousins")
+METHODS = (*crossing.METHODS, "bayes", "nuts", "feldman-cousins")
 DEFAULT_CONVENTION = {
     "profile": "two-sided",
     "cls": "one-sided",
     "clsb": "one-sided",
     "bayes": "one-sided",
+    "nuts": "one-sided",
     "feldman-cousins": "two-sided",
 }
+FREE_CONVENTION = ("profile", "bayes", "nuts")  # methods with both conventions
 WORDS = {
     "profile": "profile likelihood ratio, asymptotic Δ = {delta:.4g}",
     "cls": "CL_s of q̃, asymptotic",
     "clsb": "CL_s+b of q̃, asymptotic",
     "bayes": "Bayesian, flat prior in x ≥ 0, nuisances integrated",
+    "nuts": "Bayesian, flat prior in x ≥ 0, sampled by NUTS",
     "feldman-cousins": "Feldman–Cousins ordering, profile construction by toys",
 }
 
@@ -62,8 +65,10 @@ class Inference:
     expected: limits for background-only data, −2σ to +2σ (Asimov data at x = 0 with the nuisances
         fitted there); None for methods without an asymptotic formula, unbinned data, and data that
         cannot be without a signal.
-    accuracy: relative error of value by quadrature or toys; 0 where only rounding is left.
+    accuracy: relative error of value by quadrature, chains or toys; 0 where only rounding is left.
     critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
+    sampling: of "nuts": chains, draws, seed, r_hat and effective number of draws of each parameter,
+        divergences; else None.
     status: one line naming method and convention.
     """
 
@@ -86,6 +91,7 @@ class Inference:
     accuracy: float
     critical: tuple[np.ndarray, np.ndarray] | None
     status: str
+    sampling: dict[str, Any] | None = None
     version: str = __version__
 
     @property
@@ -134,25 +140,26 @@ def infer(
             "cls": CL_s = p_μ/(1 − p_b) = 1 − CL with q̃ (eqs 16, 65, 66), one-sided;
             "clsb": p_μ = 1 − CL; may exclude every x, and the limit is then 0;
             "bayes": quantile of the posterior with a flat prior in x; "two-sided": equal tails;
+            "nuts": the same from Markov chains in (x, α), for many nuisances; needs numpyro;
             "feldman-cousins": x at which less than CL of toys drawn at (x, α̂̂(x)) have a smaller
                 q(x) than the data.
         confidence: in (0, 1).
         convention: "two-sided" or "one-sided"; None takes the method's own.
         settings: tolerances and sizes.
-        seed: of toys.
+        seed: of toys and of chains.
 
     Returns:
         An Inference. For derivatives, jit and vmap use `limit_value`.
 
     Raises:
         InputError: for a bad argument or a model that holds NaN.
-        FitError: if a search did not converge, or no limit exists.
+        FitError: if a search did not converge, no limit exists, or chains cannot be trusted.
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
     checks.one_of("method", method, METHODS)
     convention = DEFAULT_CONVENTION[method] if convention is None else convention
     check_choice(method, METHODS, convention, confidence)
-    if convention != DEFAULT_CONVENTION[method] and method not in ("profile", "bayes"):
+    if convention != DEFAULT_CONVENTION[method] and method not in FREE_CONVENTION:
         raise InputError(
             f"convention = {convention!r} with method {method!r}; allowed: "
             f"{DEFAULT_CONVENTION[method]!r}; leave it out"
@@ -161,7 +168,7 @@ def infer(
         raise InputError("infer runs on the host; inside jit, grad or vmap use limit_value")
     check_finite(model)
     found = fit(model, settings=settings)
-    accuracy, critical, delta = 0.0, None, 0.0
+    accuracy, critical, delta, sampling = 0.0, None, 0.0, None
     if method in crossing.METHODS:
         root, side = statistic_root(method, convention, confidence)
         delta = root**2
@@ -172,6 +179,13 @@ def infer(
         interval, curve, accuracy = bayes_interval(
             model, confidence, convention == "two-sided", settings
         )
+    elif method == "nuts":
+        from jaxnu.inference.nuts import nuts_interval
+
+        interval, samples, accuracy = nuts_interval(
+            model, found, confidence, convention == "two-sided", settings, seed
+        )
+        sampling = samples.as_dict()
     else:
         from jaxnu.inference.toys import feldman_cousins_interval
 
@@ -212,6 +226,7 @@ def infer(
         accuracy=accuracy,
         critical=critical,
         status=f"x < {interval[1]:.4g} at {100 * confidence:g}% CL ({words}; {convention})",
+        sampling=sampling,
     )
 
 

@@ -17,10 +17,14 @@ class Statistics:
     farthest: float = 1e7  # no limit beyond this many σ_x of known nuisances: x is not measured
     large: int = 60  # nuisances above which L-BFGS goes first: a Hessian costs as many gradients
     lbfgs_iterations: int = 400
+    adam_iterations: int = 8000  # its steps are 1e-8σ after 3500
     scan_points: int = 41  # values of x at which the test statistic is reported
     hermite_order: int = 20  # nodes per nuisance of a Bayesian integral with one or two of them
     sample_points: int = 4096  # quasi-random nodes with three and more
     posterior_points: int = 161  # nodes in x of a posterior, up to where it has fallen by e^-25
+    nuts_chains: int = 4  # vectorised: they share one program
+    nuts_warmup: int = 500
+    nuts_draws: int = 2000  # per chain: limits to about 1%
     toys: int = 2000  # per value of x in a Feldman–Cousins construction
     toy_points: int = 9  # values of x there, before
     toy_bisections: int = 8  # halvings of a gap at each end

@@ -234,8 +234,27 @@ def start_processes(
         coordinator: host:port of the first process; None where the cluster's environment tells.
         processes: how many there are.
         process: which one this is, from 0.
+
+    Raises:
+        InputError: if neither the arguments nor the environment tell.
     """
-    jax.distributed.initialize(coordinator, processes, process)
+    if coordinator is not None:
+        for name, value in (("processes", processes), ("process", process)):
+            if value is None:
+                raise InputError(
+                    f"{name} = None with coordinator = {coordinator!r}; allowed: whole numbers; "
+                    "give processes, and process from 0 below it"
+                )
+        if processes is not None and process is not None and not 0 <= process < processes:
+            raise InputError(f"process = {process} is outside [0, {processes}); number them from 0")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"coordinator = {coordinator!r}: {reason}; allowed: HOST:PORT of the first process; "
+            "start the processes with srun or mpirun, or give coordinator, processes and process"
+        ) from None
 
 
 class _Store:
@@ -329,12 +348,14 @@ def _bar(wanted: bool, total: int, completed: int) -> Any:
         return nullcontext(silent)
     from contextlib import contextmanager
 
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     @contextmanager
     def shown() -> Any:
-        columns = ("toys", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns) as bar:
+        left = TimeRemainingColumn(compact=True)
+        columns = ("toys", BarColumn(), MofNCompleteColumn(), "left", left)
+        with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("toys", total=total, completed=completed)
             yield lambda number: bar.advance(task, number)
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from jaxnu import precision  # noqa: F401
 
@@ -16,13 +16,15 @@ def increasing_root(
     start: Float[Array, ""],
     step: Float[Array, ""],
     iterations: int,
+    rounding: ArrayLike = 0.0,
 ) -> tuple[Float[Array, ""], Any, Bool[Array, ""]]:
     """Root of a function that is negative at `start` and increases above it.
 
     f returns (value, slope, extra). Newton's method inside a bracket: a step that leaves it is
     replaced by bisection, or, while no upper end is known, by a doubled distance from the start.
     Returns (root, extra there, converged) with the root to 1e-9; one more Newton step gives the
-    last digits. Not differentiable.
+    last digits. A value within `rounding`, the error of f itself, counts as zero. Not
+    differentiable.
     """
 
     def narrow(state: tuple) -> tuple:
@@ -34,7 +36,7 @@ def increasing_root(
         fallback = jnp.where(jnp.isinf(high), start + 2.0 * (x - start), 0.5 * (low + high))
         # ends included: at the root itself the step is zero, and x is an end of the bracket
         following = jnp.where((newton >= low) & (newton <= farthest), newton, fallback)
-        small = jnp.abs(value) <= 1e-9 * jnp.abs(slope * (x - start))
+        small = jnp.abs(value) <= 1e-9 * jnp.abs(slope * (x - start)) + rounding
         return low, high, x, following, extra, small & jnp.isfinite(value), count + 1
 
     def unfinished(state: tuple) -> Bool[Array, ""]:

@@ -286,7 +286,7 @@ def test_a_fixed_point_of_many_nuisances_by_lbfgs(agree):
             Sample("b", background, shapes=shapes),
         ])
     )  # fmt: skip
-    near = jax.jit(lambda m: descend(m, start_point(m), jnp.zeros(81, bool)))(model)
+    near, _ = jax.jit(lambda m: descend(m, start_point(m), jnp.zeros(81, bool)))(model)
     alone = fit(model, settings=dataclasses.replace(STATISTICS, large=1000))
     rise = float(model.minus_log_likelihood(near) - alone.minus_log_likelihood)
     print(f"L-BFGS ends {rise:.1e} above the minimum")

@@ -1,0 +1,197 @@
+"""Hard and bad inputs through `infer` and `limit`: the right answer, or one line that says why."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import gammaincinv, xlogy
+from scipy.stats import norm
+
+from jaxnu import FitError, InputError, limit, response
+from jaxnu.inference import Sample, binned, build_model, infer
+from jaxnu.inference.toy_limits import toy_model
+
+ASYMPTOTIC = ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)]
+METHODS = [*ASYMPTOTIC, pytest.param("bayes", marks=pytest.mark.slow)]
+SIGNAL = np.array([2.0, 1.0])
+
+
+def two_bins(counts, background, signal=SIGNAL):
+    samples = [Sample("s", signal, signal=True), Sample("b", background)]
+    return build_model(binned("sr", counts, samples))
+
+
+def one_norm(counts, background, free=(), bounds=None):
+    samples = [Sample("s", SIGNAL, signal=True), Sample("b", background, norms={"n": 1.0})]
+    return build_model(binned("sr", counts, samples), free=free, bounds=bounds)
+
+
+def deviance(counts, mean):
+    return 2.0 * np.sum(mean - counts - xlogy(counts, mean / np.where(counts > 0.0, counts, 1.0)))
+
+
+def by_hand(method, n, b):
+    """Upper limit without nuisances by the formulas of arXiv:1007.1727, in numpy."""
+    n, b = np.asarray(n, float), np.asarray(b, float)
+
+    def d(x, data):
+        return deviance(data, x * SIGNAL + b)
+
+    def score(x):
+        return np.sum(SIGNAL * (1.0 - n / (x * SIGNAL + b)))
+
+    far = 10.0 * (n.sum() + 10.0)
+    low = 1e-9 if np.any((b == 0.0) & (n > 0.0)) else 0.0
+    hat = 0.0 if n.sum() == 0.0 or score(low) >= 0.0 else brentq(score, low, far, xtol=1e-12)
+
+    def q(x):
+        return d(x, n) - d(hat, n)
+
+    if method == "profile":
+        return brentq(lambda x: q(x) - norm.isf(0.05) ** 2, hat, far, xtol=1e-12)
+
+    def excess(x):
+        r = max(q(x), 0.0) ** 0.5  # rounding near x̂
+        width = max(d(x, b) - d(0.0, b), 1e-300) ** 0.5
+        # q̃ (eqs 16, 65, 66): below q_A a normal tail, above it another slope
+        t = r if q(x) <= width**2 else (q(x) + width**2) / (2.0 * width)
+        return norm.logsf(t) - (norm.logcdf(width - t) if method == "cls" else 0.0) - np.log(0.1)
+
+    start = hat + 1e-9 * (1.0 + hat)
+    return 0.0 if excess(start) < 0.0 else brentq(excess, start, far, xtol=1e-12)
+
+
+CASES = {
+    "zero counts": ([0.0, 0.0], [2.0, 3.0]),
+    "zero counts over no background": ([0.0, 0.0], [0.0, 0.0]),
+    "no background in one bin": ([3.0, 4.0], [0.0, 5.0]),
+    "far above the model": ([3e6, 1e6], [2.0, 3.0]),
+    "far below the model": ([0.0, 1.0], [40.0, 60.0]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("method", ASYMPTOTIC)
+def test_a_limit_is_that_of_the_formulas(method, case, agree):
+    counts, background = CASES[case]
+    if case == "no background in one bin" and method != "profile":
+        pytest.skip("q_A of data that hold no signal: held by test_methods")
+    got = infer(two_bins(counts, background), method).value
+    agree(f"{method}, {case}", got, by_hand(method, counts, background), 1e-6, scale=max(got, 1e-2))
+
+
+@pytest.mark.slow
+def test_bayes_of_zero_counts_and_of_many(agree):
+    for case in ("zero counts", "zero counts over no background"):
+        agree(case, infer(two_bins(*CASES[case]), "bayes").value, np.log(10.0) / 3.0, 1e-6)
+    n = 4e6  # the background is nothing: a gamma density of one more than all counts
+    got = infer(two_bins([2 / 3 * n, n / 3], [0.0, 0.0]), "bayes").value
+    agree("many counts", got, gammaincinv(n + 1.0, 0.9) / 3.0, 1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_has_no_limit_is_refused(method):
+    nan = jnp.array([[jnp.nan, 1.0], [1.0, 1.0]])
+    good = two_bins([1.0, 2.0], [2.0, 3.0])
+    template = dataclasses.replace(good.measurements[0], template=nan)
+    loose = one_norm([1.0, 2.0], [2.0, 3.0])
+    for make, words in (
+        (lambda: two_bins([1.0, 2.0], [2.0, 3.0], [0.0, 0.0]), "the signal template is 0 events"),
+        (lambda: two_bins([1.0, 2.0], [np.nan, 3.0]), "template[0] = nan"),
+        (lambda: two_bins([1.0, np.inf], [2.0, 3.0]), "counts[1] = inf"),
+        (lambda: two_bins([1.0, 2.0], [2.0, -3.0]), "template[1] = -3"),
+        (lambda: two_bins([1.0, 2.0], [2.0, 0.0], [1.0, 0.0]), "counts[1] are above zero"),
+        (lambda: dataclasses.replace(good, measurements=(template,)), "sr: template holds"),
+        (lambda: dataclasses.replace(loose, auxiliary=jnp.array([jnp.nan])), "auxiliary holds"),
+        (lambda: dataclasses.replace(loose, lower=jnp.array([jnp.nan])), "lower holds"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            infer(make(), method)
+        print(refusal.value)
+        assert words in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
+    for confidence in (0.0, 1.0, -0.1, 90, np.nan, True, None):
+        with pytest.raises(InputError, match=r"is outside \(0, 1\); 90% is written 0.90"):
+            infer(good, method, confidence)
+
+
+@pytest.mark.slow
+def test_a_nuisance_at_its_bound_by_hand(agree):
+    """σ = 1 and α ≤ 1/2, which the data press against: b stays at 1.5 of its value."""
+    counts, background = np.array([60.0, 70.0]), np.array([10.0, 20.0])
+    result = infer(one_norm(counts, background, bounds={"n": (-1.0, 0.5)}))
+    assert int(result.fit.active[1]) == 1 and result.nuisances["n"] == 0.5
+    low, high = result.interval
+    assert 0.0 < low < result.best_fit < high
+
+    def q(x):
+        def best(x):
+            """The deviance with its constraint at the best α of [−1, 1/2]."""
+            f = lambda a: deviance(counts, x * SIGNAL + (1.0 + a) * background) + a**2  # noqa: E731
+            inner = minimize_scalar(f, bounds=(-1.0, 0.5), method="bounded",
+                                    options={"xatol": 1e-10})  # fmt: skip
+            return min(inner.fun, f(0.5))
+
+        return best(x) - best(result.best_fit)
+
+    for x in (low, high):
+        agree(f"q({x:.3f})", q(x), norm.isf(0.05) ** 2, 1e-5)
+
+
+@pytest.mark.slow
+def test_a_flat_direction_at_a_bound_is_refused_by_quadrature():
+    with pytest.raises(FitError, match="no curvature"):
+        infer(one_norm([0.0, 0.0], [2.0, 3.0], free=("n",)), "bayes")
+
+
+# ---- from an experiment --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def xe():
+    return response("Xe", "free")
+
+
+@pytest.mark.slow
+def test_counts_a_million_times_too_many_and_none_at_all(xenonnt, xe, unit, agree):
+    """Too many: the shape fits nowhere, the slope is steep and −ln L of 1e7 is rounded at 1e-9.
+    None: the floating norm goes to zero, the limit is Δ/2 signal events."""
+    counts = 1e6 * np.asarray(xenonnt.counts)
+    many = xenonnt.replace(counts=counts)
+    model, _ = toy_model(many, xe)
+    s, b = np.asarray(model.measurements[0].template)
+
+    def best(x):
+        """Lowest deviance over the norm, where its slope is zero."""
+        slope = lambda a: np.sum(b * (1.0 - counts / (x * s + a * b)))  # noqa: E731
+        hat = brentq(slope, 1e5, 1e7, xtol=1e-6, rtol=1e-15)
+        return deviance(counts, x * s + hat * b)
+
+    x = brentq(lambda x: best(x) - best(0.0) - norm.isf(0.05) ** 2, 1e-3, 10.0)
+    result = limit(many, xe)
+    assert result.best_fit_mu2 == 0.0
+    agree("limit, too many", result.limit_mu2 / unit, x, 1e-5)
+
+    result = limit(xenonnt.replace(counts=np.zeros(58)), xe)
+    assert result.best_fit_mu2 == 0.0 and float(result.nuisances["background"]) == 0.0
+    agree("limit, none", result.limit_mu2 / unit, 0.5 * norm.isf(0.05) ** 2 / s.sum(), 1e-6)
+
+
+@pytest.mark.parametrize("method", ["profile", "cls", "clsb", "bayes", "feldman-cousins"])
+def test_an_experiment_without_a_limit_is_refused(method, xenonnt, xe):
+    p = xenonnt.parameters
+    for changes, words in (
+        ({"exposure_kg_day": 0.0}, "exposure_kg_day = 0 kg d"),
+        ({"background": 0.0 * p.background}, "background = 0 in all bins"),
+        ({"background": jnp.nan * p.background}, "background[0] = nan"),
+        ({"source": p.source.scaled(jnp.nan)}, "source.density[0][0] = nan"),
+        ({"source": p.source.scaled(0.0)}, "the expected signal is 0 events in all bins"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            limit(xenonnt.replace(**changes), xe, method=method)
+        print(refusal.value)
+        assert words in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
+    for level in (0.0, 0.3, 1.0, -0.1, 90, np.nan, True, None, "high"):
+        with pytest.raises(InputError, match=r"is outside \(0.5, 1\); 90% is written 0.90"):
+            limit(xenonnt, xe, confidence_level=level, method=method)
