@@ -38,7 +38,7 @@ def general(likelihood: BinnedModel | ExperimentModel) -> ExperimentModel:
     none = jnp.zeros_like(likelihood.background)  # its experiments have neither
     return ExperimentModel(
         model, jnp.asarray(likelihood.counts), likelihood.errors, likelihood.signal,
-        likelihood.background, width, cevns=none, source_variance=none,
+        likelihood.background, width, beside=none, source_variance=none,
     )  # fmt: skip
 
 

@@ -487,7 +487,8 @@ def _likelihood(
     """The likelihood as a function of the parameters: the short one of a signal and one norm where
     that is all, which compiles in a few seconds, else the general one."""
     experiment = dataclasses.replace(experiment, parameters=parameters)
-    if experiment.systematics or experiment.data_kind != "counts" or experiment.adds_cevns:
+    weak = experiment.adds_cevns or experiment.adds_weak
+    if experiment.systematics or experiment.data_kind != "counts" or weak:
         return experiment_model(experiment, response, data)
     signal, background = templates(experiment, response, background_moves=data == "Asimov")
     counts = experiment.counts if data == "observed" else None
