@@ -84,6 +84,7 @@ def joint_model(
                 name=name if len(model.measurements) == 1 else f"{name}{JOINT}{m.name}",
                 norm_names=tuple(own[n] for n in m.norm_names),
                 shape_names=tuple(own[n] for n in m.shape_names),
+                power_names=tuple(own[n] for n in m.power_names),
             )
             for m in model.measurements
         ]
