@@ -37,6 +37,8 @@ _PUBLIC = {
     "limit": "jaxnu.inference",
     "sensitivity": "jaxnu.inference",
     "convergence": "jaxnu.inference",
+    "ParameterFit": "jaxnu.inference",
+    "fit_parameters": "jaxnu.inference",
     "enable_compilation_cache": "jaxnu.precision",
     "InputError": "jaxnu.errors",
     "FitError": "jaxnu.errors",

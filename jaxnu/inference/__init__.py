@@ -5,8 +5,10 @@ from typing import Any
 
 from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
 
-# the statistics layer, arrays in and results out; loaded on first use
-_STATISTICS = {
+# several parameters, and the statistics layer, arrays in and results out; loaded on first use
+_LATER = {
+    "ParameterFit": "parameters",
+    "fit_parameters": "parameters",
     "Sample": "model",
     "Measurement": "model",
     "Model": "model",
@@ -38,10 +40,10 @@ _STATISTICS = {
     "Statistics": "settings",
 }
 
-__all__ = ["LimitResult", "convergence", "limit", "sensitivity", *_STATISTICS]
+__all__ = ["LimitResult", "convergence", "limit", "sensitivity", *_LATER]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _STATISTICS:
-        return getattr(import_module(f"jaxnu.inference.{_STATISTICS[name]}"), name)
+    if name in _LATER:
+        return getattr(import_module(f"jaxnu.inference.{_LATER[name]}"), name)
     raise AttributeError(f"module 'jaxnu.inference' has no attribute {name!r}")

@@ -20,7 +20,7 @@ from jaxnu.inference.settings import STATISTICS, Statistics
 MINIMA = 8  # more than two parameters that interfere can have
 BEYOND = 0.3  # of its width: how far outside an interval the scan looks for another piece of it
 ROUNDS = 3  # of finding an end and looking beyond it
-SAME = 1e-3  # minima nearer than this, in units of 1σ, are one
+SAME = 1e-3  # minima nearer than this, in units of 1σ along their line, are one
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def correlations(found: Search, places: Sequence[int]) -> np.ndarray:
 
 
 def _same(one: Search, other: Search) -> bool:
-    size = np.sqrt(np.maximum(np.diagonal(np.asarray(other.hessian)), 1e-300))
-    return bool(np.max(np.abs(one.theta - other.theta) * size) < SAME)
+    apart = np.asarray(one.theta - other.theta)
+    return bool(apart @ np.asarray(other.hessian) @ apart < SAME**2)
 
 
 @jax.jit
