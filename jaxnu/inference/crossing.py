@@ -82,12 +82,17 @@ def at_x(
     which: ArrayLike = 0,
     held: Bool[Array, "P"] | bool = False,
 ) -> Search:
-    """The fit at given x, started on the valley of a fit elsewhere.
+    """The fit at given x, started on the valley of a fit elsewhere, as far as it is inside bounds.
 
     which: the parameter whose value x is. held: parameters that stay at their value in that fit.
     """
     _, direction = tangent(found, which)
-    start = (found.theta + direction * (x - found.theta[which])).at[which].set(x)
+    low, high = bounds(lax.stop_gradient(model))
+    step = direction * (x - found.theta[which])
+    room = jnp.where(step > 0.0, high - found.theta, found.theta - low)
+    share = room / jnp.where(step == 0.0, jnp.inf, jnp.abs(step))
+    reached = jnp.min(jnp.where(step == 0.0, 1.0, share).at[which].set(1.0))
+    start = (found.theta + jnp.clip(reached, 0.0, 1.0) * step).at[which].set(x)
     return search(model, start, x_held(model, which) | held, settings)
 
 

@@ -20,6 +20,7 @@ from jaxnu.inference.settings import STATISTICS, Statistics
 MINIMA = 8  # more than two parameters that interfere can have
 BEYOND = 0.3  # of its width: how far outside an interval the scan looks for another piece of it
 ROUNDS = 3  # of finding an end and looking beyond it
+SADDLE = 1e-8  # below, a negative curvature (in units of the diagonal) is rounding
 SAME = 1e-3  # minima nearer than this, in units of 1σ along their line, are one
 
 
@@ -46,23 +47,22 @@ def find_minima(
 ) -> list[Search]:
     """The minima of −ln L that the search finds, lowest first.
 
-    From x as the data have it and all α = 0, and from the mirror image of each minimum in each
-    parameter: where a square has the same size with the other sign of its amplitude.
+    From x as the data have it and all α = 0, from there 1σ of its square up and down in each
+    parameter, for a square alone has no slope at zero, and from the mirror image of each minimum in
+    each parameter: where a square has the same size with the other sign of its amplitude.
     held: (P,) parameters that stay at their start.
     """
+    squares = [at for at in map(model.names.index, parameters) if at > 0]  # λ is linear in x
     queue = [_start(model)]
+    queue += [_steps(model, queue[0], at)[k] for at in squares for k in (1, 2)]
     found: list[Search] = []
-    tried = 0
-    while queue and tried < MINIMA * (1 + len(parameters)):
-        start, tried = queue.pop(0), tried + 1
+    while queue and len(found) < MINIMA:
+        start = queue.pop(0)
         new = _minimum(model, start, held, settings)
         if not bool(new.converged) or any(_same(new, old) for old in found):
             continue
         found.append(new)
-        for name in parameters:
-            at = model.names.index(name)
-            if at > 0:  # λ is linear in x
-                queue.append(_mirrored(model, new.theta, at))
+        queue += [_steps(model, new.theta, at)[0] for at in squares]
     if not found:
         raise FitError(
             "no minimum of the likelihood was found from any start; inspect the templates for "
@@ -154,13 +154,23 @@ def _minimum(
 ) -> Search:
     start = jnp.where(held, jnp.clip(jnp.zeros_like(start), *bounds(model)), start)
     found = best(model, start, held, settings)
-    return found._replace(converged=found.converged & ~unreached(model, found.theta))
+    minimum = _curves_up(found) & ~unreached(model, found.theta)
+    return found._replace(converged=found.converged & minimum)
+
+
+def _curves_up(found: Search) -> Bool[Array, ""]:
+    """Whether no direction leads down from a point without a slope: not so at a saddle."""
+    both = found.movable[:, None] & found.movable[None, :]
+    size = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diagonal(found.hessian)), 1e-300))
+    scaled = jnp.where(both, found.hessian / jnp.outer(size, size), jnp.eye(size.size))
+    return jnp.linalg.eigvalsh(scaled)[0] > -SADDLE
 
 
 @jax.jit
-def _mirrored(model: Model, theta: Float[Array, "P"], which: Any) -> Float[Array, "P"]:
-    """Where the expected counts are most like those at θ, along one parameter α: with slopes d and
-    curvatures c of λ_b, the step s = −2 Σ dc/λ / Σ c²/λ makes s d + s² c/2 small."""
+def _steps(model: Model, theta: Float[Array, "P"], which: Any) -> Float[Array, "3 P"]:
+    """θ moved along one parameter α, with slopes d and curvatures c of λ_b: to where the expected
+    counts are most like those at θ, for s = −2 Σ dc/λ / Σ c²/λ makes s d + s² c/2 small; and up and
+    down to where the square is 1σ, Σ (s² c/2)²/λ = 1."""
     above, below = jnp.zeros(()), jnp.zeros(())
     direction = jnp.zeros_like(theta).at[which].set(1.0)
     for at, m in enumerate(model.measurements):
@@ -178,9 +188,12 @@ def _mirrored(model: Model, theta: Float[Array, "P"], which: Any) -> Float[Array
         weight = jnp.where(size > 0.0, 1.0 / jnp.where(size > 0.0, size, 1.0), 0.0)
         above += jnp.sum(weight * d * c)
         below += jnp.sum(weight * c * c)
-    step = jnp.where(below > 0.0, -2.0 * above / jnp.where(below > 0.0, below, 1.0), 0.0)
+    curved = below > 0.0
+    safe = jnp.where(curved, below, 1.0)
+    one = (0.25 * safe) ** -0.25
+    steps = jnp.where(curved, jnp.stack([-2.0 * above / safe, one, -one]), 0.0)
     low, high = bounds(model)
-    return jnp.clip(theta + step * direction, low, high)
+    return jnp.clip(theta + steps[:, None] * direction, low, high)
 
 
 @partial(jax.jit, static_argnames=("settings",))
