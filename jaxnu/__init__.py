@@ -39,6 +39,8 @@ _PUBLIC = {
     "convergence": "jaxnu.inference",
     "ParameterFit": "jaxnu.inference",
     "fit_parameters": "jaxnu.inference",
+    "MomentLimits": "jaxnu.inference",
+    "moment_limits": "jaxnu.inference",
     "enable_compilation_cache": "jaxnu.precision",
     "InputError": "jaxnu.errors",
     "FitError": "jaxnu.errors",

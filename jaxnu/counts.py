@@ -95,9 +95,7 @@ def cevns_deposits(experiment: Experiment) -> tuple[Deposits, ...]:
 def weak_counts(experiment: Experiment, response: Response) -> Float[Array, "bins"]:
     """Expected counts of weak scattering on electrons that are not in the background: zero unless
     the experiment says that its background is without."""
-    return recorded(
-        experiment, weak_deposits(experiment, response) if experiment.adds_weak else ()
-    )
+    return recorded(experiment, weak_deposits(experiment, response) if experiment.adds_weak else ())
 
 
 def weak_deposits(experiment: Experiment, response: Response) -> tuple[Deposits, ...]:
@@ -136,8 +134,8 @@ def templates(
     if experiment.adds_cevns or experiment.adds_weak:
         what = "CEvNS" if experiment.adds_cevns else "weak scattering on electrons"
         raise InputError(
-            f"experiment = {experiment.name!r} expects {what} beside signal and background; allowed "
-            "here: an experiment without; use expected_counts, signal_counts and cevns_counts"
+            f"experiment = {experiment.name!r} expects {what} beside signal and background; "
+            "allowed here: an experiment without; use expected_counts, signal_counts and cevns_counts"
         )
     background = background_counts(experiment, background_moves)
     return signal_counts(experiment, response), background

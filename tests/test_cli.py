@@ -97,6 +97,13 @@ def test_fit_prints_and_writes_the_same_result(capsys):
     assert json.loads(capsys.readouterr().out)["intervals"] == written["intervals"]
 
 
+def test_fit_of_the_matrix_of_moments(capsys):
+    assert main(["fit", "xenonnt-sr0", "--moments", "majorana", "--response", "free"]) == 0
+    out = capsys.readouterr().out
+    limits = json.loads(Path("fit-xenonnt-sr0.json").read_text())["limits_mu_B"]
+    assert list(limits) == ["12", "13", "23"] and f"|mu_12| < {limits['12']:.3g}," in out
+
+
 def test_two_forecasts_in_one(capsys):
     words = "forecast gemma-2010 texono-2007 --response free --method profile --out both"
     assert main(words.split()) == 0
@@ -394,6 +401,11 @@ BAD = {
     "fit: one shift twice": (
         ["fit", "xenonnt-sr0", "--parameters", "sin2_theta_w,r2_cm2"],
         ["sin2_theta_w with r2_cm2", "leave the other out"],
+    ),
+    "fit: moments": (["fit", "xenonnt-sr0", "--moments", "majorna"], ["'majorna'", "majorana"]),
+    "fit: moments and parameters": (
+        ["fit", "xenonnt-sr0", "--moments", "dirac", "--parameters", "q_e"],
+        ["not allowed with"],
     ),
     "fit: nothing": (["fit", "xenonnt-sr0", "--parameters", ","], ["at least one"]),
     "fit: a forecast has no counts": (["fit", "gemma"], ["gemma", "counts", "--asimov"]),

@@ -125,6 +125,7 @@ HOST_ONLY = {
     "enable_compilation_cache": "sets a folder",
     "convergence": "returns a plain float about a finished limit",
     "fit_parameters": "searches for several minima on the host",
+    "moment_limits": "decides on the host which source has oscillated",
     "flux.read_csv": "reads a file",
     "flux.solar_components": "has no number among its arguments",
 }

@@ -16,7 +16,7 @@ from jaxnu.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from jaxnu.inference import ParameterFit
+    from jaxnu.inference import MomentLimits, ParameterFit
 
 
 def add_commands(command: Command) -> None:
@@ -27,15 +27,21 @@ def add_commands(command: Command) -> None:
         "writes fit-EXPERIMENT.json.\n\n"
         "  jaxnu fit xenonnt-sr0 --parameters mu2,q_e\n"
         "  jaxnu fit conus-2022 --parameters mu2,sin2_theta_w --asimov\n"
-        "  jaxnu fit a.toml b.toml --parameters mu2,r2_cm2 --shared flux\n\n"
+        "  jaxnu fit a.toml b.toml --parameters mu2,r2_cm2 --shared flux\n"
+        "  jaxnu fit xenonnt-sr0 --moments majorana\n\n"
         "Parameters: mu2 (mu_nu^2 in mu_B^2), sin2_theta_w, r2_cm2 (charge radius), q_e\n"
-        "(millicharge); weak scattering and the interference with it are exact.",
+        "(millicharge); weak scattering and the interference with it are exact.\n"
+        "With --moments, upper limits on the elements of the matrix of moments instead, one at a\n"
+        "time.",
     )  # fmt: skip
     sub.add_argument("experiment", nargs="+",
                      help="a shipped name (jaxnu experiments) or a TOML file; several share the "
                      "parameters in one likelihood")  # fmt: skip
-    sub.add_argument("--parameters", default="mu2", metavar="NAMES",
-                     help="of mu2 (default), sin2_theta_w, r2_cm2, q_e (a,b)")  # fmt: skip
+    what = sub.add_mutually_exclusive_group()
+    what.add_argument("--parameters", default="mu2", metavar="NAMES",
+                      help="of mu2 (default), sin2_theta_w, r2_cm2, q_e (a,b)")  # fmt: skip
+    what.add_argument("--moments", metavar="KIND",
+                      help="dirac or majorana: limits on |mu_jk|")  # fmt: skip
     response_argument(sub, several=False)
     sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
                      help="between 0.5 and 1 (default 0.90)")  # fmt: skip
@@ -50,7 +56,7 @@ def add_commands(command: Command) -> None:
 
 def _run_fit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
-    from jaxnu.inference import fit_parameters
+    from jaxnu.inference import fit_parameters, moment_limits
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
@@ -61,19 +67,25 @@ def _run_fit(arguments: argparse.Namespace) -> None:
         target: named_response(target, arguments.response)
         for target in dict.fromkeys(one.target for one in experiments)
     }
+    atoms = [made[one.target] for one in experiments]
+    options = {
+        "confidence_level": arguments.confidence_level,
+        "data": "Asimov" if arguments.asimov else "observed",
+        "shared": _words(arguments.shared),
+    }
+    result: ParameterFit | MomentLimits
     with step("expected counts and fits (compiled on the first run)"):
-        result = fit_parameters(
-            experiments,
-            [made[one.target] for one in experiments],
-            _words(arguments.parameters),
-            arguments.confidence_level,
-            "Asimov" if arguments.asimov else "observed",
-            shared=_words(arguments.shared),
-        )
+        if arguments.moments is not None:
+            result = moment_limits(experiments, atoms, arguments.moments, **options)
+        else:
+            result = fit_parameters(experiments, atoms, _words(arguments.parameters), **options)
     text = json.dumps(result.as_dict(), indent=1, allow_nan=False)
     with step(f"writing {path}"):
         write_text(path, text + "\n")
-    print(text if arguments.json else _report(result))
+    if arguments.json:
+        print(text)
+    else:
+        print(result.summary() if arguments.moments is not None else _report(result))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class Spectrum:
         """The same spectrum with every flux multiplied by `factor`."""
         return replace(self, density=factor * self.density, line_flux=factor * self.line_flux)
 
-    def weighted(self, constant: ArrayLike, survival: ArrayLike) -> "Spectrum":
+    def weighted(self, constant: Float[Array, ""], survival: Float[Array, ""]) -> "Spectrum":
         """The same spectrum times constant + survival · P_ee(E); P_ee itself stays."""
         E, _ = panel_nodes(self.edges_keV, self.density.shape[-1])
         smooth = constant + survival * self.electron_fraction(E)

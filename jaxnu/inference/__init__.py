@@ -9,6 +9,8 @@ from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
 _LATER = {
     "ParameterFit": "parameters",
     "fit_parameters": "parameters",
+    "MomentLimits": "moments",
+    "moment_limits": "moments",
     "Sample": "model",
     "Measurement": "model",
     "Model": "model",

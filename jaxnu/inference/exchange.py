@@ -64,8 +64,8 @@ def _channel(model: Model, m: Measurement) -> dict[str, Any]:
         )
     if m.power_names:
         raise InputError(
-            f"{m.name}: powers of {', '.join(m.power_names)} have no form in pyhf; allowed: samples "
-            "linear in x; remedy: leave these parameters out"
+            f"{m.name}: powers of {', '.join(m.power_names)} have no form in pyhf; allowed: "
+            "samples linear in x; remedy: leave these parameters out"
         )
     if m.mc_error is not None and np.any(np.asarray(m.data["mc_centre"]) != 1.0):
         raise InputError(f"{m.name}: mc_centre is not 1; a workspace is written for observed data")

@@ -181,9 +181,7 @@ def fit_parameters(
     held = np.array([name == POI and "mu2" not in names for name in model.names])
     inner = tuple(POI if name == "mu2" else name for name in names)
     minima = find_minima(model, inner, held)
-    found = [
-        profile_interval(model, name, minima, delta**0.5, held, STATISTICS) for name in inner
-    ]
+    found = [profile_interval(model, name, minima, delta**0.5, held, STATISTICS) for name in inner]
     places = [model.names.index(name) for name in inner]
     at_minima = [
         {n: _physical(n, one.theta[k]) for n, k in zip(names, places, strict=True)}
@@ -230,8 +228,8 @@ def terms_of(parameters: Sequence[str]) -> tuple[Term, ...]:
     """
     radius = next((n for n in parameters if n in ("sin2_theta_w", "r2_cm2")), None)
     charge = "q_e" if "q_e" in parameters else None
-    size = {"r2_cm2": PARAMETERS["r2_cm2"].unit,
-            "sin2_theta_w": 2.0 * PARAMETERS["sin2_theta_w"].unit / RADIUS_SHIFT_per_cm2}  # fmt: skip
+    angle = 2.0 * PARAMETERS["sin2_theta_w"].unit / RADIUS_SHIFT_per_cm2
+    size = {"r2_cm2": PARAMETERS["r2_cm2"].unit, "sin2_theta_w": angle}
     terms = []
     for channel, (r, q) in CHARGE_POWERS.items():
         powers = tuple((n, k) for n, k in ((radius, r), (charge, q)) if n is not None and k)
@@ -325,7 +323,7 @@ def _nuisances(
 ) -> dict[str, float]:
     found: dict[str, float] = {}
     for part, label in zip(parts, labels, strict=True):
-        own = part.nuisances(own_theta(theta, model, part, label))
+        own = part.nuisances(own_theta(jnp.asarray(theta), model, part, label))
         for name, value in own.items():
             if name in names:
                 continue

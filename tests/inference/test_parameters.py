@@ -17,7 +17,7 @@ from jaxnu import nuclear_counts, rates
 from jaxnu.cross_sections import nuclear, weak
 from jaxnu.errors import InputError
 from jaxnu.experiments import load_experiment
-from jaxnu.inference import Sample, asimov, binned, build_model
+from jaxnu.inference import Sample, asimov, binned, build_model, difference
 from jaxnu.inference.experiment_model import experiment_model
 from jaxnu.inference.intervals import correlations, find_minima, profile_interval
 from jaxnu.inference.parameters import PARAMETERS, fit_parameters, terms_of
@@ -67,8 +67,8 @@ def make(tmp_path):
         path = tmp_path / "mine.toml"
         path.write_text(TEXT.format(
             source=source, element=element, recoil=recoil, kind=kind, data=data, weak=weak,
-            systematics=systematics, background=background, exposure=exposure, norm=norm, quenching=QUENCHING * nuclear,
-            cevns="includes_cevns = false" * nuclear,
+            systematics=systematics, background=background, exposure=exposure, norm=norm,
+            quenching=QUENCHING * nuclear, cevns="includes_cevns = false" * nuclear,
         ), encoding="utf-8")  # fmt: skip
         return load_experiment(path)
 
@@ -235,8 +235,6 @@ def test_correlation_of_two_linear_parameters(agree):
     """Against the inverse of the Fisher matrix of a Gaussian measurement."""
     x, one = np.array([1.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.0])
     parts = [Sample("s", x, signal=True), Sample("o", one, powers=(("a", 1),))]
-    from jaxnu.inference import difference
-
     model = build_model(difference("d", 2 * x - one, parts, sigma=np.full(3, 0.1)), free=("a",))
     found = find_minima(model, ("x", "a"), np.array([False, False]))
     inverse = np.linalg.inv(np.array([[x @ x, x @ one], [x @ one, one @ one]]))
@@ -257,6 +255,7 @@ def test_the_moment_alone_is_the_limit(xenonnt, xenon, agree):
     assert "low end at the bound" in found.summary()
 
 
+@pytest.mark.slow
 def test_xenonnt_and_conus_as_computed_elsewhere(xenonnt, xenon, germanium, agree):
     """Numbers of another implementation of the same fits, free electrons."""
     two = fit_parameters(xenonnt, xenon, ("mu2", "q_e"))
@@ -274,7 +273,7 @@ def test_xenonnt_and_conus_as_computed_elsewhere(xenonnt, xenon, germanium, agre
 def test_minos_finds_the_same_intervals(make, germanium, agree):
     """One minimum inside the bounds, and Asimov data that give their truth back."""
     minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit
-    e = make(background="0.1", exposure="1e4", weak="includes_weak = false",
+    e = make(background="0.001", exposure="1e6", weak="includes_weak = false",
              norm='background_norm = "constrained"\nbackground_uncertainty = 0.1')  # fmt: skip
     truth = {"mu2": 2e-21, "sin2_theta_w": 0.4}
     found = fit_parameters(e, germanium, tuple(truth), data="Asimov", truth=truth)
@@ -305,7 +304,9 @@ def test_minos_finds_the_same_intervals(make, germanium, agree):
         assert error.is_valid and not found.at_bound[name]
         agree(name, found.intervals[name], ends, 1e-3, scale=np.diff(ends)[0])
     a, b = (fitted.covariance[key, key] for key in "xs")
-    agree("correlation", found.correlation[0, 1], fitted.covariance["x", "s"] / (a * b) ** 0.5, 1e-2)
+    agree(
+        "correlation", found.correlation[0, 1], fitted.covariance["x", "s"] / (a * b) ** 0.5, 1e-2
+    )
 
 
 def test_ends_have_the_threshold_by_iminuit(xenonnt, xenon, agree):
@@ -376,6 +377,7 @@ def test_weak_scattering_is_added_where_the_background_is_without(make, germaniu
         make(kind="on-off", data='off_exposure = "50 kg d"', weak="includes_weak = true")
 
 
+@pytest.mark.slow
 def test_on_off_counts_have_the_weak_signal_in_what_is_on(make, germanium, agree):
     """ON/OFF counts and their difference, alike for a large background."""
     found = {
