@@ -135,7 +135,7 @@ def templates(
         what = "CEvNS" if experiment.adds_cevns else "weak scattering on electrons"
         raise InputError(
             f"experiment = {experiment.name!r} expects {what} beside signal and background; "
-            "allowed here: an experiment without; use expected_counts, signal_counts and cevns_counts"
+            "allowed here: an experiment without; use expected_counts, signal_counts, cevns_counts"
         )
     background = background_counts(experiment, background_moves)
     return signal_counts(experiment, response), background
