@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxnu._version import __version__
-from jaxnu.commands import atom, curves, design, examine, experiments, flux, limit, toys
+from jaxnu.commands import atom, curves, design, examine, experiments, fit, flux, limit, toys
 from jaxnu.commands.atom import BUILD
 from jaxnu.commands.common import EXIT_BAD_INPUT, Parser
 from jaxnu.errors import FitError, InputError, TableCacheWarning
@@ -54,7 +54,7 @@ def _parser() -> Parser:
         sub.set_defaults(run=run)
         return sub
 
-    for module in (limit, toys, design, curves, flux, atom, examine, experiments):
+    for module in (limit, fit, toys, design, curves, flux, atom, examine, experiments):
         module.add_commands(command)
     command("cite", _run_cite, "what to cite, as BibTeX", "Prints BibTeX of methods and data used.")
     return parser

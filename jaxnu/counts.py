@@ -44,11 +44,19 @@ def signal_counts(experiment: Experiment, response: Response) -> Float[Array, "b
 
 def signal_deposits(experiment: Experiment, response: Response) -> tuple[Deposits, ...]:
     """What the signal leaves in the detector, before resolution, quenching and efficiency."""
+    return channel_deposits(experiment, response, "magnetic")
+
+
+def channel_deposits(
+    experiment: Experiment, response: Response, channel: str
+) -> tuple[Deposits, ...]:
+    """What one channel leaves in the detector, on all that the experiment sees: electrons, nuclei,
+    or both; per unit of the parameters that it is the coefficient of."""
     deposits: tuple[Deposits, ...] = ()
     if experiment.recoil != "nuclear":
-        deposits += (_electron_deposits(experiment, response),)
+        deposits += (_electron_deposits(experiment, response, channel),)
     if experiment.recoil != "electron":
-        deposits += recoil_deposits(experiment, "magnetic")
+        deposits += recoil_deposits(experiment, channel)
     return deposits
 
 
@@ -59,14 +67,15 @@ def electron_counts(experiment: Experiment, response: Response) -> Float[Array, 
     first, then multiplied by the efficiency ε of the reconstructed energy E'. With a response
     matrix P: exposure · [∫dT R(T) P_b(T) + Σ_n R_n P_b(T_n)].
     """
-    return recorded(experiment, (_electron_deposits(experiment, response),))
+    return recorded(experiment, (_electron_deposits(experiment, response, "magnetic"),))
 
 
-def _electron_deposits(experiment: Experiment, response: Response) -> Deposits:
+def _electron_deposits(experiment: Experiment, response: Response, name: str) -> Deposits:
     source, numerics = experiment.parameters.source, experiment.numerics
-    channel = Channel("magnetic", antineutrino=source.antineutrino)
+    channel = Channel(name, antineutrino=source.antineutrino)
     T, weight = panel_nodes(_transfer_edges(experiment, response), numerics.transfer_order)
     T, weight = T.ravel(), weight.ravel()
+    channel.check(response)
     smooth, lines = map_rates(T, source, response, channel, numerics)
     T = jnp.concatenate([T, response.lines().T_keV])
     return Deposits(T, jnp.concatenate([weight * smooth, lines]))
@@ -81,6 +90,18 @@ def cevns_counts(experiment: Experiment) -> Float[Array, "bins"]:
 def cevns_deposits(experiment: Experiment) -> tuple[Deposits, ...]:
     """What that scattering leaves in the detector."""
     return recoil_deposits(experiment, "weak") if experiment.adds_cevns else ()
+
+
+def weak_counts(experiment: Experiment, response: Response) -> Float[Array, "bins"]:
+    """Expected counts of weak scattering on electrons that are not in the background: zero unless
+    the experiment says that its background is without."""
+    return recorded(experiment, weak_deposits(experiment, response) if experiment.adds_weak else ())
+
+
+def weak_deposits(experiment: Experiment, response: Response) -> tuple[Deposits, ...]:
+    """What weak scattering on electrons leaves in the detector, where electrons are seen."""
+    seen = experiment.recoil != "nuclear"
+    return (_electron_deposits(experiment, response, "weak"),) if seen else ()
 
 
 def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array, "bins"]:
@@ -105,15 +126,16 @@ def background_counts(experiment: Experiment, moves: bool = True) -> Float[Array
 def templates(
     experiment: Experiment, response: Response, background_moves: bool = True
 ) -> tuple[Float[Array, "bins"], Float[Array, "bins"]]:
-    """(signal_counts, background_counts), compiled together: all there is without CEvNS.
+    """(signal_counts, background_counts), compiled together: all there is without weak scattering.
 
-    Raises InputError for an experiment that expects CEvNS too, which no norm may move: its
-        likelihood is that of `experiment_model`.
+    Raises InputError for an experiment that expects CEvNS, or weak scattering on electrons, too,
+        which no norm may move: its likelihood is that of `experiment_model`.
     """
-    if experiment.adds_cevns:
+    if experiment.adds_cevns or experiment.adds_weak:
+        what = "CEvNS" if experiment.adds_cevns else "weak scattering on electrons"
         raise InputError(
-            f"experiment = {experiment.name!r} expects CEvNS beside signal and background; allowed "
-            "here: an experiment without; use expected_counts, signal_counts and cevns_counts"
+            f"experiment = {experiment.name!r} expects {what} beside signal and background; "
+            "allowed here: an experiment without; use expected_counts, signal_counts, cevns_counts"
         )
     background = background_counts(experiment, background_moves)
     return signal_counts(experiment, response), background
@@ -127,7 +149,8 @@ def expected_counts(
 ) -> Float[Array, "bins"]:
     """Expected counts per bin: magnetic signal plus background.
 
-    CEvNS is added where the experiment sees nuclear recoils and its background is without.
+    CEvNS is added where the experiment sees nuclear recoils and its background is without, and
+    weak scattering on electrons where the file says that the background is without.
 
     experiment: from load_experiment; differentiable in all of experiment.parameters.
     mu2: μ_ν² [μ_B²].
@@ -147,8 +170,8 @@ def expected_counts(
     for name, value in nuisances.items():
         checks.one_of("nuisance", name, NUISANCES)
         checks.number_range(f"nuisances[{name!r}]", value, 0.0, 1e6, "", "1 is the nominal norm")
-    signal, background, cevns = _expected(experiment, response)
-    return jnp.asarray(mu2) * signal + nuisances.get("background", 1.0) * background + cevns
+    signal, background, weak = _expected(experiment, response)
+    return jnp.asarray(mu2) * signal + nuisances.get("background", 1.0) * background + weak
 
 
 @jax.jit
@@ -156,7 +179,7 @@ def _expected(experiment: Experiment, response: Response) -> tuple[Array, Array,
     return (
         signal_counts(experiment, response),
         background_counts(experiment),
-        cevns_counts(experiment),
+        cevns_counts(experiment) + weak_counts(experiment, response),
     )
 
 

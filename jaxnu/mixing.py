@@ -105,6 +105,20 @@ def solar_shares(
     return jnp.stack([first, c13 - first, jnp.broadcast_to(s13, first.shape)], axis=-1)
 
 
+def solar_moment_weights(
+    moments: ArrayLike, theta12: ArrayLike, theta13: ArrayLike
+) -> Float[Array, "2"]:
+    """(w0, w1) with μ² = w0 + w1 P_ee for the Sun's neutrinos [μ_B²].
+
+    Σ_k |A_k|² Σ_j |μ_jk|² with the |A_k|² of `solar_shares`, which are linear in P_ee: so a flux
+    times w0 + w1 P_ee(E) has all of a signal.
+    moments: as in `flavor_moment_squared`. theta12 ≠ 45° and theta13 [rad], numbers.
+    """
+    column = jnp.sum(jnp.abs(_matrix("moments", moments)) ** 2, axis=0)
+    zero, one = solar_shares(jnp.array([0.0, 1.0]), theta12, theta13) @ column
+    return jnp.stack([zero, one - zero])
+
+
 def standard_model_moment(m_nu_eV: ArrayLike) -> Float[Array, "..."]:
     """μ = 3 e G_F m_ν/(8√2 π²) = 3.2e-19 (m_ν/eV) μ_B: a Dirac neutrino in the minimal extension.
 

@@ -85,6 +85,25 @@ def test_forecast_of_a_difference_in_words(capsys):
 
 
 @pytest.mark.slow
+def test_fit_prints_and_writes_the_same_result(capsys):
+    arguments = ["fit", "xenonnt-sr0", "--parameters", "mu2,q_e", "--response", "free"]
+    assert main([*arguments, "--out", "results"]) == 0
+    out = capsys.readouterr().out
+    written = json.loads(Path("results/fit-xenonnt-sr0.json").read_text())
+    low, high = written["intervals"]["q_e"]
+    assert f"in [{low:.3g}, {high:.3g}] e" in out and "low end at the bound" in out
+    assert written["parameters"] == ["mu2", "q_e"] and written["status"] == "converged"
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["intervals"] == written["intervals"]
+
+
+def test_fit_of_the_matrix_of_moments(capsys):
+    assert main(["fit", "xenonnt-sr0", "--moments", "majorana", "--response", "free"]) == 0
+    out = capsys.readouterr().out
+    limits = json.loads(Path("fit-xenonnt-sr0.json").read_text())["limits_mu_B"]
+    assert list(limits) == ["12", "13", "23"] and f"|mu_12| < {limits['12']:.3g}," in out
+
+
 def test_two_forecasts_in_one(capsys):
     words = "forecast gemma-2010 texono-2007 --response free --method profile --out both"
     assert main(words.split()) == 0
@@ -381,6 +400,19 @@ BAD = {
     "unknown experiment": (["limit", "xenonnt"], ["'xenonnt'", "xenonnt-sr0"]),
     "a forecast has no counts": (["limit", "gemma"], ["gemma", "counts", "forecast"]),
     "unknown model": (["limit", "xenonnt-sr0", "--response", "steping"], ["'steping'", "stepping"]),
+    "fit: unknown parameter": (["fit", "xenonnt-sr0", "--parameters", "mu"], ["'mu'", "mu2"]),
+    "fit: one shift twice": (
+        ["fit", "xenonnt-sr0", "--parameters", "sin2_theta_w,r2_cm2"],
+        ["sin2_theta_w with r2_cm2", "leave the other out"],
+    ),
+    "fit: moments": (["fit", "xenonnt-sr0", "--moments", "majorna"], ["'majorna'", "majorana"]),
+    "fit: moments and parameters": (
+        ["fit", "xenonnt-sr0", "--moments", "dirac", "--parameters", "q_e"],
+        ["not allowed with"],
+    ),
+    "fit: nothing": (["fit", "xenonnt-sr0", "--parameters", ","], ["at least one"]),
+    "fit: a forecast has no counts": (["fit", "gemma"], ["gemma", "counts", "--asimov"]),
+    "fit: confidence level": (["fit", "xenonnt-sr0", "--confidence-level", "90"], ["90", "0.9"]),
     "unknown method": (["limit", "xenonnt-sr0", "--method", "bays"], ["'bays'", "'bayes'"]),
     "a convention of another method": (
         ["limit", "xenonnt-sr0", "--method", "cls", "--convention", "two-sided"],

@@ -124,6 +124,8 @@ HOST_ONLY = {
     "electron_cloud": "solves for an atom on the host, once",
     "enable_compilation_cache": "sets a folder",
     "convergence": "returns a plain float about a finished limit",
+    "fit_parameters": "searches for several minima on the host",
+    "moment_limits": "decides on the host which source has oscillated",
     "flux.read_csv": "reads a file",
     "flux.solar_components": "has no number among its arguments",
 }
@@ -292,7 +294,8 @@ def test_imports_go_one_way(path):
 
 # modules of inference that know nothing of atoms: arrays in, results out; lower ones first
 STATISTICS = ("settings", "asymptotics", "model", "descent", "maximum_likelihood", "crossing",
-              "counting", "bayes", "nuts", "toys", "methods", "exchange")  # fmt: skip
+              "counting", "bayes", "nuts", "toys", "methods", "exchange",
+              "intervals")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STATISTICS)

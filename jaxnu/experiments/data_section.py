@@ -40,6 +40,7 @@ class Background:
     rate: np.ndarray
     has_efficiency: bool = True
     has_cevns: bool = False
+    has_weak: bool = True
     floating: bool = True
     uncertainty: float = 1.0
     known: bool = True
@@ -107,7 +108,9 @@ def read_background(top: Table, bins: int, scale: EnergyScale, data_kind: str) -
             )
         return Background(np.zeros(bins), known=False)
     nuclear = scale.recoil != "electron"
-    keys = ("rate", "includes_efficiency", *(("includes_cevns",) if nuclear else ()))
+    electrons = scale.recoil != "nuclear"
+    keys = ["rate", "includes_efficiency", *["includes_cevns"] * nuclear,
+            *["includes_weak"] * electrons]  # fmt: skip
     table = top.table("background", keys)
     rate = _rate(table, bins)
     has_efficiency = table.flag("includes_efficiency")
@@ -116,9 +119,14 @@ def read_background(top: Table, bins: int, scale: EnergyScale, data_kind: str) -
         raise table.refuse(
             "includes_cevns", f"false: the background of {data_kind} data is there without source"
         )
+    has_weak = table.flag("includes_weak") if "includes_weak" in table else True
+    if has_weak and "includes_weak" in table and data_kind != "counts":
+        raise table.refuse(
+            "includes_weak", f"false: the background of {data_kind} data is there without source"
+        )
     statistics = top.table("statistics", ("background_norm", "background_uncertainty"))
     floating, uncertainty = _norm(statistics)
-    return Background(rate, has_efficiency, has_cevns, floating, uncertainty)
+    return Background(rate, has_efficiency, has_cevns, has_weak, floating, uncertainty)
 
 
 def _rate(table: Table, bins: int) -> np.ndarray:

@@ -104,7 +104,9 @@ def _background(experiment: Experiment) -> str:
     norm = f"norm constrained to {100 * float(p.background_uncertainty):g}%"
     if experiment.background_floating:
         norm = "floating norm"
-    return f"{float(p.background.min()):.4g} to {float(p.background.max()):.4g} /(kg keV d), {norm}"
+    weak = "; weak scattering on electrons added, fixed" if experiment.adds_weak else ""
+    low, high = float(p.background.min()), float(p.background.max())
+    return f"{low:.4g} to {high:.4g} /(kg keV d), {norm}{weak}"
 
 
 def _nuisances(experiment: Experiment) -> dict[str, str]:

@@ -113,6 +113,7 @@ class Experiment:
     recoil: "electron", "nuclear" (magnetic scattering on nuclei is the signal, CEvNS a fixed part
         of what is expected) or "both"; energies are electron-equivalent.
     background_has_cevns: CEvNS is in the background's rate, and not added.
+    background_has_weak: weak scattering on electrons is in the background's rate, as far as known.
     resolution_in_quadrature: how the coefficients of the resolution are added.
     recoil_edges_keV: panel edges of the integral over recoil energy, one tuple for each element of
         `quenching`.
@@ -140,6 +141,7 @@ class Experiment:
     has_background: bool = field(default=True, metadata={"static": True})
     recoil: str = field(default="electron", metadata={"static": True})
     background_has_cevns: bool = field(default=False, metadata={"static": True})
+    background_has_weak: bool = field(default=True, metadata={"static": True})
     resolution_in_quadrature: bool = field(default=False, metadata={"static": True})
     recoil_edges_keV: tuple[tuple[float, ...], ...] = field(default=(), metadata={"static": True})
     off_source: bool = field(default=False, metadata={"static": True})
@@ -155,6 +157,11 @@ class Experiment:
     def adds_cevns(self) -> bool:
         """Whether CEvNS is expected beside signal and background."""
         return self.recoil != "electron" and not self.background_has_cevns
+
+    @property
+    def adds_weak(self) -> bool:
+        """Whether weak scattering on electrons is expected beside signal and background."""
+        return self.recoil != "nuclear" and not self.background_has_weak
 
     def refined(self, factor: int) -> "Experiment":
         """The same experiment with every quadrature `factor` times denser, to test convergence."""

@@ -98,6 +98,13 @@ class Spectrum:
         """The same spectrum with every flux multiplied by `factor`."""
         return replace(self, density=factor * self.density, line_flux=factor * self.line_flux)
 
+    def weighted(self, constant: Float[Array, ""], survival: Float[Array, ""]) -> "Spectrum":
+        """The same spectrum times constant + survival · P_ee(E); P_ee itself stays."""
+        E, _ = panel_nodes(self.edges_keV, self.density.shape[-1])
+        smooth = constant + survival * self.electron_fraction(E)
+        lines = constant + survival * self.electron_fraction(self.lines_keV)
+        return replace(self, density=smooth * self.density, line_flux=lines * self.line_flux)
+
     def plus(self, other: "Spectrum", factor: ArrayLike = 1.0) -> "Spectrum":
         """φ + factor · φ_other, for two spectra on the same panels and lines.
 

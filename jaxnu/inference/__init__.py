@@ -5,8 +5,13 @@ from typing import Any
 
 from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
 
-# the statistics layer, arrays in and results out, and toys of experiments; loaded on first use
-_STATISTICS = {
+# several parameters, toys of experiments, and the statistics layer, arrays in and results out;
+# loaded on first use
+_LATER = {
+    "ParameterFit": "parameters",
+    "fit_parameters": "parameters",
+    "MomentLimits": "moments",
+    "moment_limits": "moments",
     "Sample": "model",
     "Measurement": "model",
     "Model": "model",
@@ -42,10 +47,10 @@ _STATISTICS = {
     "Statistics": "settings",
 }
 
-__all__ = ["LimitResult", "convergence", "limit", "sensitivity", *_STATISTICS]
+__all__ = ["LimitResult", "convergence", "limit", "sensitivity", *_LATER]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _STATISTICS:
-        return getattr(import_module(f"jaxnu.inference.{_STATISTICS[name]}"), name)
+    if name in _LATER:
+        return getattr(import_module(f"jaxnu.inference.{_LATER[name]}"), name)
     raise AttributeError(f"module 'jaxnu.inference' has no attribute {name!r}")

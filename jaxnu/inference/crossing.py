@@ -15,6 +15,7 @@ from jaxnu.inference.maximum_likelihood import (
     Search,
     attach,
     best,
+    bounds,
     derivatives,
     information,
     on_bounds,
@@ -48,25 +49,28 @@ class Limits(NamedTuple):
     converged: Bool[Array, ""]
 
 
-def x_held(model: Model) -> Bool[Array, "P"]:
-    """The mask of a fit at given x."""
-    return jnp.arange(len(model.names)) == 0
+def x_held(model: Model, which: ArrayLike = 0) -> Bool[Array, "P"]:
+    """The mask of a fit at given x, or at a given value of another parameter."""
+    return jnp.arange(len(model.names)) == which
 
 
-def tangent(found: Search) -> tuple[Float[Array, ""], Float[Array, "P"]]:
-    """Curvature of the profile −ln L in x at a fit, and the direction dθ/dx of its valley."""
-    others = found.movable & (jnp.arange(found.theta.size) > 0)
-    along = -solve(found.hessian, found.hessian[:, 0], others)
-    direction = along.at[0].set(1.0)
-    return jnp.maximum(found.hessian[0] @ direction, 0.0), direction
+def tangent(found: Search, which: ArrayLike = 0) -> tuple[Float[Array, ""], Float[Array, "P"]]:
+    """Curvature of the profile −ln L in x, or another parameter, at a fit, and the direction dθ/dx
+    of its valley."""
+    others = found.movable & (jnp.arange(found.theta.size) != which)
+    along = -solve(found.hessian, found.hessian[:, which], others)
+    direction = along.at[which].set(1.0)
+    return jnp.maximum(found.hessian[which] @ direction, 0.0), direction
 
 
-def crossing_step(found: Search, root: ArrayLike) -> Float[Array, ""]:
-    """Distance in x at which a parabola through the fit has q = root²."""
-    curvature, _ = tangent(found)
-    slope = jnp.maximum(found.gradient[0], 0.0)
+def crossing_step(
+    found: Search, root: ArrayLike, which: ArrayLike = 0, sign: ArrayLike = 1.0
+) -> Float[Array, ""]:
+    """Distance in x, or another parameter, at which a parabola through the fit has q = root²."""
+    curvature, _ = tangent(found, which)
+    slope = jnp.maximum(sign * found.gradient[which], 0.0)
     bottom = slope + jnp.sqrt(slope**2 + curvature * root**2)
-    unit = 1.0 / jnp.sqrt(jnp.maximum(found.hessian[0, 0], 1e-300))
+    unit = 1.0 / jnp.sqrt(jnp.maximum(found.hessian[which, which], 1e-300))
     return jnp.where(bottom > 0.0, root**2 / jnp.where(bottom > 0.0, bottom, 1.0), unit)
 
 
@@ -77,11 +81,26 @@ def rounding(found: Search, root: ArrayLike) -> Float[Array, ""]:
     return jnp.where(error < 1e-6 * root, error, 0.0)
 
 
-def at_x(model: Model, x: Array, found: Search, settings: Statistics) -> Search:
-    """The fit at given x, started on the valley of a fit elsewhere."""
-    _, direction = tangent(found)
-    start = (found.theta + direction * (x - found.theta[0])).at[0].set(x)
-    return search(model, start, x_held(model), settings)
+def at_x(
+    model: Model,
+    x: Array,
+    found: Search,
+    settings: Statistics,
+    which: ArrayLike = 0,
+    held: Bool[Array, "P"] | bool = False,
+) -> Search:
+    """The fit at given x, started on the valley of a fit elsewhere, as far as it is inside bounds.
+
+    which: the parameter whose value x is. held: parameters that stay at their value in that fit.
+    """
+    _, direction = tangent(found, which)
+    low, high = bounds(lax.stop_gradient(model))
+    step = direction * (x - found.theta[which])
+    room = jnp.where(step > 0.0, high - found.theta, found.theta - low)
+    share = room / jnp.where(step == 0.0, jnp.inf, jnp.abs(step))
+    reached = jnp.min(jnp.where(step == 0.0, 1.0, share).at[which].set(1.0))
+    start = (found.theta + jnp.clip(reached, 0.0, 1.0) * step).at[which].set(x)
+    return search(model, start, x_held(model, which) | held, settings)
 
 
 def q_crossing(
@@ -90,44 +109,52 @@ def q_crossing(
     root: ArrayLike,
     settings: Statistics,
     sign: ArrayLike = 1.0,
+    which: ArrayLike = 0,
+    held: Bool[Array, "P"] | bool = False,
 ) -> Crossing:
     """Largest (sign = 1) or smallest (−1) x ≥ 0 with q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] ≤ root².
 
+    which: another parameter in the place of x; held: see `at_x`. What lies between the fit and
+    the crossing has q < root², what lies beyond is not looked at.
+
     The search is by Newton's method on √q, which is linear in x in the Gaussian limit. Two last
     steps x − (q − root²)/q', each after one of the nuisances, with q' and the Hessian constant
-    carry the first and second derivatives in the model, see `attach`. Downwards, x = 0 if
-    q(0) < root².
+    carry the first and second derivatives in the model, see `attach`. The bound, x = 0 downwards,
+    if q there is below root².
     """
     constant, frozen = lax.stop_gradient(model), lax.stop_gradient(found)
-    hat, target, sign = frozen.theta[0], jnp.asarray(root, float), jnp.asarray(sign, float)
-    step = jnp.maximum(crossing_step(frozen, target), 1e-300)
-    step = jnp.where(sign > 0.0, step, jnp.minimum(step, 0.5 * hat))
+    hat, target, sign = frozen.theta[which], jnp.asarray(root, float), jnp.asarray(sign, float)
+    low, high = (end[which] for end in bounds(constant))
+    step = jnp.maximum(crossing_step(frozen, target, which, sign), 1e-300)
+    step = jnp.minimum(step, jnp.where(sign > 0.0, high - hat, 0.5 * (hat - low)))
 
     def excess(distance: Array) -> tuple[Array, Array, tuple]:
-        at = at_x(constant, jnp.maximum(hat + sign * distance, 0.0), frozen, settings)
+        value = jnp.clip(hat + sign * distance, low, high)
+        at = at_x(constant, value, frozen, settings, which, held)
         size = jnp.sqrt(jnp.maximum(2.0 * (at.value - frozen.value), 1e-300))
-        slope = sign * at.gradient[0] / jnp.maximum(size, 1e-6)  # below, q is rounding
+        slope = sign * at.gradient[which] / jnp.maximum(size, 1e-6)  # below, q is rounding
         return size - target, slope, (at, size)
 
     _, (at, size), done = increasing_root(
         excess, jnp.zeros(()), step, settings.root_iterations, rounding(frozen, target)
     )
-    at_zero = (at.theta[0] <= 0.0) & (size <= target) & (sign < 0.0)
-    safe = jnp.where(at.gradient[0] == 0.0, 1.0, at.gradient[0])
+    end = jnp.where(sign < 0.0, at.theta[which] <= low, at.theta[which] >= high)
+    at_end = end & (size <= target)
+    safe = jnp.where(at.gradient[which] == 0.0, 1.0, at.gradient[which])
     lowest = model.minus_log_likelihood(attach(model, frozen))
 
     def follow(_: int, theta: Array) -> Array:
         theta = settle(model, at, theta)
         rise = model.minus_log_likelihood(theta) - lowest - 0.5 * target**2
-        return theta.at[0].add(-rise / safe)
+        return theta.at[which].add(-rise / safe)
 
     # x itself is held in the search, so that it is not one of those that move with a bound
-    start = on_bounds(model, at).at[0].set(at.theta[0])
+    start = on_bounds(model, at).at[which].set(at.theta[which])
     theta = lax.fori_loop(0, 2, follow, start)
-    theta = jnp.where(at_zero, lax.stop_gradient(at.theta), theta)
-    far = settings.farthest / jnp.sqrt(information(constant)[0])
-    measured = done & (theta[0] - hat < far)
-    return Crossing(theta[0], theta, at.converged & (measured | at_zero))
+    theta = jnp.where(at_end, lax.stop_gradient(at.theta), theta)
+    far = settings.farthest / jnp.sqrt(information(constant)[which])
+    measured = done & (jnp.abs(theta[which] - hat) < far)
+    return Crossing(theta[which], theta, at.converged & (measured | at_end))
 
 
 def _ratio_limit(

@@ -62,6 +62,11 @@ def _channel(model: Model, m: Measurement) -> dict[str, Any]:
         raise InputError(
             f"{m.name} is a {m.kind} measurement, which pyhf has not; allowed: binned ones"
         )
+    if m.power_names:
+        raise InputError(
+            f"{m.name}: powers of {', '.join(m.power_names)} have no form in pyhf; allowed: "
+            "samples linear in x; remedy: leave these parameters out"
+        )
     if m.mc_error is not None and np.any(np.asarray(m.data["mc_centre"]) != 1.0):
         raise InputError(f"{m.name}: mc_centre is not 1; a workspace is written for observed data")
     template, norm, shift = (np.asarray(a) for a in (m.template, m.norm, m.shift))

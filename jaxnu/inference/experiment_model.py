@@ -1,4 +1,5 @@
-"""An experiment as a likelihood of x = μ²/(1e-11 μ_B)²: every kind of data, every systematic."""
+"""An experiment as a likelihood of x = μ²/(1e-11 μ_B)², and of further parameters of the neutrino:
+every kind of data, every systematic."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxnu.counts import background_counts, cevns_deposits, signal_deposits
+from jaxnu.counts import background_counts, cevns_deposits, channel_deposits, weak_deposits
 from jaxnu.experiments.experiment import SPECTRUM, SYSTEMATICS, Experiment
 from jaxnu.inference.model import (
     Measurement,
@@ -24,9 +25,22 @@ from jaxnu.responses.base import Response
 from jaxnu.smearing import Deposits, recorded
 
 MU2_UNIT = 1e-22  # fits run in μ²/(1e-11 μ_B)², of order one
-BACKGROUND = "background"  # the nuisance of its norm
-CEVNS = "cevns"  # the sample of coherent weak scattering: what the source sends, x apart
+SIGNAL, BACKGROUND = "signal", "background"  # samples; background is the nuisance of its norm too
+CEVNS, WEAK = "cevns", "weak"  # samples of weak scattering on nuclei, on electrons
 NORMS = ("flux", "exposure")  # systematics that are a factor of all that the source sends
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product of powers of parameters times the counts of a channel (static).
+
+    channel: name, as in `Channel`. powers: pairs (parameter, power). unit: of the product, for the
+        parameters of the fit are of order one.
+    """
+
+    channel: str
+    powers: tuple[tuple[str, int], ...]
+    unit: float
 
 
 @jax.tree_util.register_dataclass
@@ -35,9 +49,10 @@ class ExperimentModel:
     """The likelihood of an experiment, and per bin what went into it.
 
     model: x is μ²/(1e-11 μ_B)², the nuisances are "background", a factor 1 + σα of the background
-        (σ = 1 where it floats), and the experiment's systematics.
+        (σ = 1 where it floats), and the experiment's systematics; parameters of the terms, if any.
     counts, errors: the data and their 1σ, ON − OFF in counts where they are a difference.
-    signal: at x = 1. background: nominal, zero in a difference. cevns: fixed, beside both.
+    signal: at x = 1. background: nominal, zero in a difference.
+    beside: expected beside both: CEvNS, and weak scattering on electrons where it is added.
     background_uncertainty: σ.
     source_variance: how much of errors² goes with the flux of the source, where errors are those of
         a forecast of a difference; zero otherwise.
@@ -50,12 +65,12 @@ class ExperimentModel:
     signal: Float[Array, "bins"]
     background: Float[Array, "bins"]
     background_uncertainty: Float[Array, ""]
-    cevns: Float[Array, "bins"]
+    beside: Float[Array, "bins"]
     source_variance: Float[Array, "bins"]
     expected: bool = field(default=False, metadata={"static": True})
 
     def with_signal(self, factor: Float[Array, ""]) -> "ExperimentModel":
-        """All that the source sends multiplied by a factor: the signal and CEvNS with their
+        """All that the source sends multiplied by a factor: signal and weak scattering with their
         variations, and expected data."""
 
         errors = self.errors
@@ -64,8 +79,8 @@ class ExperimentModel:
             errors = jnp.sqrt(errors**2 + (factor - 1.0) * self.source_variance)
 
         def scaled(m: Measurement) -> Measurement:
-            sent = [s or name == CEVNS for s, name in zip(m.signal, m.samples, strict=True)]
-            each = jnp.where(jnp.asarray(sent), factor, 1.0)
+            sent = jnp.array([name != BACKGROUND for name in m.samples])
+            each = jnp.where(sent, factor, 1.0)
             return dataclasses.replace(
                 m,
                 template=each[:, None] * m.template,
@@ -79,7 +94,7 @@ class ExperimentModel:
                 self.model, measurements=tuple(scaled(m) for m in self.model.measurements)
             ),
             signal=factor * self.signal,
-            cevns=factor * self.cevns,
+            beside=factor * self.beside,
             errors=errors,
             source_variance=factor * self.source_variance,
         )
@@ -99,58 +114,103 @@ class ExperimentModel:
         return named
 
     def expected_background(self, theta: Float[Array, "P"]) -> Float[Array, "bins"]:
-        """Background and CEvNS per bin at a point θ of the fit, without what other nuisances do."""
-        return self.nuisances(theta).get(BACKGROUND, jnp.ones(())) * self.background + self.cevns
+        """Background and weak scattering per bin at a point θ of the fit, without what other
+        nuisances and parameters do."""
+        return self.nuisances(theta).get(BACKGROUND, jnp.ones(())) * self.background + self.beside
 
 
-def experiment_model(experiment: Experiment, response: Response, data: str) -> ExperimentModel:
+def experiment_model(
+    experiment: Experiment,
+    response: Response,
+    data: str,
+    terms: tuple[Term, ...] = (),
+    adds_weak: bool | None = None,
+    moment_weights: Float[Array, "2"] | None = None,
+) -> ExperimentModel:
     """The likelihood of an experiment as a function of its parameters, for tracing too.
 
     experiment: with data of any kind and any systematics. response: the atom.
     data: "observed", or "Asimov": what is expected without a signal, which moves with the
         parameters.
-    A systematic of relative 1σ σ on a parameter p adds the shape α σ ∂s/∂ln p to the signal s and
-    to CEvNS, and to the background where its rate is one before the efficiency; of the flux or the
-    exposure it is a factor 1 + σα of signal and CEvNS; of the spectrum it adds α σ s[δφ], the
-    counts of the variation δφ. With ON − OFF data the background and its nuisance are gone.
+    terms: what further parameters of the neutrino, without bounds here, add or take away.
+    adds_weak: weak scattering on electrons is expected beside the background; as the experiment
+        says if None.
+    moment_weights: (w0, w1), the signal of the flux times w0 + w1 P_ee(E), for x the square of one
+        element of the matrix of moments; None for 1.
+    A systematic of relative 1σ σ on a parameter p adds the shape α σ ∂s/∂ln p to what the source
+    sends, s, and to the background where its rate is one before the efficiency; of the flux or the
+    exposure it is a factor 1 + σα of s; of the spectrum it adds α σ s[δφ], the counts of the
+    variation δφ. With ON − OFF data the background and its nuisance are gone.
     """
     p = experiment.parameters
     moves = data == "Asimov"
     known = experiment.data_kind != "difference"
     # what a difference has of the source: that of ON less that of OFF
     net = jnp.ones(()) if known else 1.0 - p.off_fraction
+    adds_weak = experiment.adds_weak if adds_weak is None else adds_weak
+    sent = [SIGNAL, *[CEVNS] * experiment.adds_cevns, *[WEAK] * adds_weak]
+    names = (*sent, *(term.channel for term in terms))
+    units = (MU2_UNIT, *[1.0] * (len(sent) - 1), *(term.unit for term in terms))
 
     def deposits(here: Experiment) -> Deposited:
-        return signal_deposits(here, response), cevns_deposits(here)
+        return tuple(_left(name, here, response, moment_weights) for name in sent) + tuple(
+            channel_deposits(here, response, term.channel) for term in terms
+        )
 
-    def counts(here: Experiment, left: Deposited) -> tuple[Array, Array]:
-        signal, cevns = (net * recorded(here, part) for part in left)
-        return signal * MU2_UNIT, cevns
+    def counts(here: Experiment, left: Deposited) -> tuple[Array, ...]:
+        return tuple(
+            net * recorded(here, part) * unit for part, unit in zip(left, units, strict=True)
+        )
 
     left = deposits(experiment)
-    signal, cevns = counts(experiment, left)
+    templates = counts(experiment, left)
     background = background_counts(experiment, moves)
-    shapes = _detector_shapes(experiment, lambda here: counts(here, left))
-    varied = _spectrum_shapes(experiment, lambda here: counts(here, deposits(here)))
+    *shapes, background_shapes = _detector_shapes(
+        experiment, lambda here: counts(here, left), len(names)
+    )
+    varied = _spectrum_shapes(experiment, lambda here: counts(here, deposits(here)), len(names))
     sigma = _sigma(experiment)
     norms = {n: sigma[n] for n, what in experiment.systematics if what in NORMS}
     floating = experiment.background_floating
     width = jnp.ones(()) if floating else p.background_uncertainty
-    parts = [Sample("signal", signal, signal=True, norms=norms, shapes=shapes[0] | varied[0])]
-    if experiment.adds_cevns:
-        parts.append(Sample(CEVNS, cevns, norms=norms, shapes=shapes[1] | varied[1]))
+    powers = ((),) * len(sent) + tuple(term.powers for term in terms)
+    parts = [
+        Sample(name, template, name == SIGNAL, norms, shape | more, powers=power)
+        for name, template, shape, more, power in zip(
+            names, templates, shapes, varied, powers, strict=True
+        )
+    ]
     if known:
-        parts.append(Sample("background", background, norms={BACKGROUND: width}, shapes=shapes[2]))
-    measured, source_variance = _measurements(experiment, parts, cevns, background, data)
-    model = build_model(measured, free=(BACKGROUND,) if floating and known else ())
+        parts.append(
+            Sample(BACKGROUND, background, norms={BACKGROUND: width}, shapes=background_shapes)
+        )
+    beside = sum(templates[1 : len(sent)], jnp.zeros_like(background))
+    measured, source_variance = _measurements(experiment, parts, beside, background, data)
+    free = [BACKGROUND] * (floating and known) + [name for term in terms for name, _ in term.powers]
+    model = build_model(measured, free=tuple(dict.fromkeys(free)))
     return ExperimentModel(
-        model, *_seen(model), signal, background if known else jnp.zeros_like(background), width,
-        cevns, source_variance, expected=moves,
+        model, *_seen(model), templates[0], background if known else jnp.zeros_like(background),
+        width, beside, source_variance, expected=moves,
     )  # fmt: skip
 
 
-Deposited = tuple[tuple[Deposits, ...], tuple[Deposits, ...]]
-Counts = Callable[[Experiment], tuple[Array, Array]]
+Deposited = tuple[tuple[Deposits, ...], ...]
+Counts = Callable[[Experiment], tuple[Array, ...]]
+
+
+def _left(
+    name: str, experiment: Experiment, response: Response, moment_weights: Array | None
+) -> tuple[Deposits, ...]:
+    """What signal, CEvNS or weak scattering on electrons leave in the detector."""
+    if name == CEVNS:
+        return cevns_deposits(experiment)
+    if name == WEAK:
+        return weak_deposits(experiment, response)
+    if moment_weights is not None:
+        source = experiment.parameters.source.weighted(*moment_weights)
+        parameters = dataclasses.replace(experiment.parameters, source=source)
+        experiment = dataclasses.replace(experiment, parameters=parameters)
+    return channel_deposits(experiment, response, "magnetic")
 
 
 def _sigma(experiment: Experiment) -> dict[str, Array]:
@@ -159,20 +219,23 @@ def _sigma(experiment: Experiment) -> dict[str, Array]:
     return dict(zip((name for name, _ in experiment.systematics), sigma, strict=True))
 
 
-def _detector_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, Array], ...]:
-    """By name what 1σ of each systematic of the detector adds to signal, CEvNS and background.
+def _detector_shapes(
+    experiment: Experiment, counts: Counts, samples: int
+) -> tuple[dict[str, Array], ...]:
+    """By name what 1σ of each systematic of the detector adds to what the source sends, sample by
+    sample, and last to the background.
 
-    counts: (signal, CEvNS) of an experiment with another detector: what the source leaves in it
+    counts: of these samples for an experiment with another detector: what the source leaves in it
         stays, so that no atom is evaluated again.
     """
     p, sigma = experiment.parameters, _sigma(experiment)
     moved = [(n, what) for n, what in experiment.systematics if what not in (*NORMS, SPECTRUM)]
     if not moved:
-        return {}, {}, {}
+        return ({},) * (samples + 1)
     fields = [SYSTEMATICS[what] for _, what in moved]
     zero = jnp.zeros(len(fields))
 
-    def templates(logs: Float[Array, "shapes"]) -> tuple[Array, Array, Array]:
+    def templates(logs: Float[Array, "shapes"]) -> tuple[Array, ...]:
         factors = {name: jnp.ones(()) for name in fields}
         for k, name in enumerate(fields):
             factors[name] *= 1.0 + logs[k]
@@ -180,26 +243,28 @@ def _detector_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, 
         here = dataclasses.replace(experiment, parameters=dataclasses.replace(p, **new))
         return (*counts(here), background_counts(here, True))
 
-    def along(direction: Array) -> tuple[Array, Array, Array]:
+    def along(direction: Array) -> tuple[Array, ...]:
         return jax.jvp(templates, (zero,), (direction,))[1]
 
     slopes = jax.vmap(along)(jnp.eye(len(fields)))
-    signal, cevns, background = (
+    *sent, background = (
         {name: sigma[name] * slope[k] for k, (name, _) in enumerate(moved)} for slope in slopes
     )
-    return signal, cevns, {} if experiment.background_has_efficiency else background
+    return *sent, {} if experiment.background_has_efficiency else background
 
 
-def _spectrum_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, Array], ...]:
-    """By name what 1σ of each systematic of the spectrum adds to signal and CEvNS: the counts of
-    its variation, for they are linear in the flux."""
+def _spectrum_shapes(
+    experiment: Experiment, counts: Counts, samples: int
+) -> tuple[dict[str, Array], ...]:
+    """By name what 1σ of each systematic of the spectrum adds to what the source sends: the counts
+    of its variation, for they are linear in the flux."""
     p, sigma = experiment.parameters, _sigma(experiment)
     names = [name for name, what in experiment.systematics if what == SPECTRUM]
     variations = p.source_variations
     if variations is None:
-        return {}, {}
+        return ({},) * samples
 
-    def of(density: Array, line_flux: Array) -> tuple[Array, Array]:
+    def of(density: Array, line_flux: Array) -> tuple[Array, ...]:
         # on common panels: the nodes, and the atom there, are the same for all variations
         source = dataclasses.replace(variations, density=density, line_flux=line_flux)
         return counts(
@@ -207,14 +272,11 @@ def _spectrum_shapes(experiment: Experiment, counts: Counts) -> tuple[dict[str, 
         )
 
     found = jax.vmap(of)(variations.density, variations.line_flux)
-    signal, cevns = (
-        {name: sigma[name] * each[k] for k, name in enumerate(names)} for each in found
-    )
-    return signal, cevns
+    return tuple({name: sigma[name] * each[k] for k, name in enumerate(names)} for each in found)
 
 
 def _measurements(
-    experiment: Experiment, parts: list[Sample], cevns: Array, background: Array, data: str
+    experiment: Experiment, parts: list[Sample], beside: Array, background: Array, data: str
 ) -> tuple[tuple[Measurement, ...], Array]:
     """The samples with the observed, or the expected, data; and what the errors of a forecast of a
     difference owe to the source."""
@@ -222,13 +284,13 @@ def _measurements(
     on, off, spectrum = experiment.counts, experiment.off_counts, experiment.difference
     ratio, nothing = p.off_exposure_kg_day / p.exposure_kg_day, jnp.zeros_like(background)
     if data == "Asimov" or on is None:
-        on = background + cevns
+        on = background + beside
     if data == "Asimov" or off is None:
-        off = ratio * (background + p.off_fraction * cevns)
+        off = ratio * (background + p.off_fraction * beside)
     if experiment.data_kind == "counts":
         return (binned(name, on, parts),), nothing
     if experiment.data_kind == "on-off":
-        if not (experiment.adds_cevns or experiment.off_source):
+        if not (experiment.off_source or {s.name for s in parts} - {SIGNAL, BACKGROUND}):
             return (on_off(name, on, off, ratio, parts),), nothing
         # the source, or part of it, is in the OFF data too: two spectra with the same nuisances
         seen = [
@@ -238,14 +300,14 @@ def _measurements(
     if spectrum is not None:
         values, errors = spectrum * p.exposure_kg_day * jnp.diff(p.bin_edges_keV)
         if data == "Asimov":
-            values = cevns
+            values = beside
         return (difference(name, values, parts, sigma=errors),), nothing
     # Poisson fluctuations of what is expected, ON and OFF, the OFF counts scaled to the ON time;
-    # cevns is that of ON less OFF here
-    each = cevns / (1.0 - p.off_fraction)
+    # that of ON less OFF here
+    each = beside / (1.0 - p.off_fraction)
     source_variance = each * (1.0 + p.off_fraction / ratio)
     sigma = jnp.sqrt(background * (1.0 + 1.0 / ratio) + source_variance)
-    return (difference(name, cevns, parts, sigma=sigma),), source_variance
+    return (difference(name, beside, parts, sigma=sigma),), source_variance
 
 
 def _scaled(sample: Sample, factor: Array) -> Sample:

@@ -38,7 +38,7 @@ def general(likelihood: BinnedModel | ExperimentModel) -> ExperimentModel:
     none = jnp.zeros_like(likelihood.background)  # its experiments have neither
     return ExperimentModel(
         model, jnp.asarray(likelihood.counts), likelihood.errors, likelihood.signal,
-        likelihood.background, width, cevns=none, source_variance=none,
+        likelihood.background, width, beside=none, source_variance=none,
     )  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def joint_model(
                 name=name if len(model.measurements) == 1 else f"{name}{JOINT}{m.name}",
                 norm_names=tuple(own[n] for n in m.norm_names),
                 shape_names=tuple(own[n] for n in m.shape_names),
+                power_names=tuple(own[n] for n in m.power_names),
             )
             for m in model.measurements
         ]

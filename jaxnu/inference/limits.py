@@ -226,10 +226,10 @@ def _limit(
 ) -> LimitResult:
     require_x64("limit")
     convention = check_method(confidence_level, convention, method)
-    experiments = _listed(experiment, shared)
+    experiments = listed(experiment, shared)
     for one in experiments:
-        _check_experiment(one, data)
-    responses = _atoms(experiments, response)
+        check_experiment(one, data)
+    responses = atoms_of(experiments, response)
     for one, atom in zip(experiments, responses, strict=True):
         check_target(one, atom)
         check_parameters(one)
@@ -256,7 +256,7 @@ def check_method(confidence_level: float, convention: str | None, method: str) -
     return chosen
 
 
-def _listed(
+def listed(
     experiment: Experiment | Sequence[Experiment], shared: Sequence[str] = ()
 ) -> tuple[Experiment, ...]:
     """One or several experiments, whose names and shared nuisances go together."""
@@ -283,7 +283,7 @@ def _listed(
     return found
 
 
-def _atoms(
+def atoms_of(
     experiments: tuple[Experiment, ...], response: Response | Sequence[Response] | None
 ) -> tuple[Response, ...]:
     """An atom for each experiment."""
@@ -337,7 +337,7 @@ def _general_limit(
         likelihoods, moves = [], []
         for e, r in zip(experiments, responses, strict=True):
             model, moved = jax.tree.map(np.asarray, _model_and_tangents(e.parameters, e, r, data))
-            _check_templates(e, model)
+            check_templates(e, model)
             primal, tangent = joint_limits.general_with_tangents(model, moved)
             likelihoods.append(primal)
             moves.append(tangent)
@@ -424,7 +424,7 @@ def _profile_limit(
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
         if isinstance(model, BinnedModel) and np.isposinf(fit.residual):
-            _check_templates(experiment, model)
+            check_templates(experiment, model)
             return None
         _check_fit(experiment, model, fit)
         quiet, _, quiet_fit = _fit_and_tangents(model.asimov(), moved, delta, numerics)
@@ -461,7 +461,7 @@ def _profile_limit(
     )
 
 
-def _check_experiment(experiment: Experiment, data: str) -> None:
+def check_experiment(experiment: Experiment, data: str) -> None:
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     measured = experiment.difference is not None and data == "observed"
     if not experiment.has_background and not measured:
@@ -491,7 +491,8 @@ def _likelihood(
     """The likelihood as a function of the parameters: the short one of a signal and one norm where
     that is all, which compiles in a few seconds, else the general one."""
     experiment = dataclasses.replace(experiment, parameters=parameters)
-    if experiment.systematics or experiment.data_kind != "counts" or experiment.adds_cevns:
+    weak = experiment.adds_cevns or experiment.adds_weak
+    if experiment.systematics or experiment.data_kind != "counts" or weak:
         return experiment_model(experiment, response, data)
     signal, background = templates(experiment, response, background_moves=data == "Asimov")
     counts = experiment.counts if data == "observed" else None
@@ -572,8 +573,8 @@ def convergence(
     methods "bayes", "nuts" and "feldman-cousins" it is the change of the profile limit.
     refined: from `refined_model`, if it is at hand; of several experiments one for each.
     """
-    experiments = _listed(experiment)
-    responses = _atoms(experiments, response)
+    experiments = listed(experiment)
+    responses = atoms_of(experiments, response)
     if refined is None:
         refined = [
             refined_model(*pair, result.data) for pair in zip(experiments, responses, strict=True)
@@ -621,13 +622,13 @@ def checked_model(
     response = _checked_atom(experiment, response, data)
     model = _compiled_model(experiment.parameters, experiment, response, data)
     model = jax.tree.map(np.asarray, model)
-    _check_templates(experiment, model)
+    check_templates(experiment, model)
     return model, response
 
 
 def _checked_atom(experiment: Experiment, response: Response | None, data: str) -> Response:
     """The atom, after a look at what goes into a likelihood."""
-    _check_experiment(experiment, data)
+    check_experiment(experiment, data)
     if response is None:
         response = make_response(experiment.target)
     check_target(experiment, response)
@@ -638,7 +639,7 @@ def _checked_atom(experiment: Experiment, response: Response | None, data: str) 
 _compiled_model = jax.jit(_likelihood, static_argnames=("data",))
 
 
-def _check_templates(experiment: Experiment, model: Likelihood) -> None:
+def check_templates(experiment: Experiment, model: Likelihood) -> None:
     """Refuse templates from which no limit follows."""
     signal, reached = model.signal, model.signal + model.background > 0.0
     if not signal.sum() > 0.0:
@@ -657,7 +658,7 @@ def _check_templates(experiment: Experiment, model: Likelihood) -> None:
 
 def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
     """Refuse templates from which no limit follows, and a fit that did not converge."""
-    _check_templates(experiment, model)
+    check_templates(experiment, model)
     if not fit.residual < experiment.numerics.fit_accepted:
         raise FitError(
             f"the fit of {experiment.name} did not converge: its equations are left with "

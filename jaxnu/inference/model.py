@@ -1,11 +1,12 @@
 """Likelihood of a signal strength x ≥ 0 and nuisances α, from arrays: templates and data.
 
-    λ_b(x, α) = Σ_s x^[s is signal] · Π_k (1 + σ_sk α_k) · (t_sb + Σ_k α_k δ_skb)
+    λ_b(x, α) = Σ_s x^[s is signal] · Π_k α_k^p_sk (1 + σ_sk α_k) · (t_sb + Σ_k α_k δ_skb)
 
 over the samples s of a measurement. Three things make a model: a `Sample` is a template with its
 modifiers, a `Measurement` is samples with data (`binned`, `difference`, `on_off`, `unbinned`), a
 `Model` (from `build_model`) is measurements that share x and the nuisances of the same name.
 α = 0 is nominal; each α has the constraint (α − a)²/2, with a = 0 observed, unless it is free.
+A free α with powers p is a parameter beside x: amplitudes that interfere are polynomials in it.
 """
 
 import dataclasses
@@ -40,6 +41,8 @@ class Sample:
     norms: nuisance → σ, a factor 1 + σα (for a free nuisance σ = 1, the factor is 1 + α ≥ 0).
     shapes: nuisance → (bins,) δ, added to the template as αδ.
     variance: (bins,) variance of the template from finite Monte Carlo, or None.
+    powers: pairs (nuisance, power), a factor α^power ≥ 1; the nuisance is then a parameter, free
+        and without a nominal share of what is expected (static).
     """
 
     name: str = field(metadata={"static": True})
@@ -48,6 +51,7 @@ class Sample:
     norms: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, Any] = field(default_factory=dict)
     variance: Any = None
+    powers: tuple[tuple[str, int], ...] = field(default=(), metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass
@@ -56,6 +60,7 @@ class Measurement:
     """Samples stacked into arrays, with data. Made by binned, difference, on_off, unbinned.
 
     template: t. norm: σ of the nuisances `norm_names`. shift: δ of the nuisances `shape_names`.
+    powers: of the parameters `power_names`, for each sample.
     mc_error: relative error of the samples with a variance, per bin, or None.
     data: what was observed, by name, and known constants of it.
     """
@@ -73,6 +78,14 @@ class Measurement:
     norm_names: tuple[str, ...] = field(metadata={"static": True})
     shape_names: tuple[str, ...] = field(metadata={"static": True})
     free_background: bool = field(default=False, metadata={"static": True})
+    power_names: tuple[str, ...] = field(default=(), metadata={"static": True})
+    powers: tuple[tuple[int, ...], ...] = field(default=(), metadata={"static": True})
+
+    @property
+    def nominal(self) -> tuple[bool, ...]:
+        """Which samples are expected where x and all parameters are zero."""
+        powers = self.powers or ((),) * len(self.signal)
+        return tuple(not (s or any(p)) for s, p in zip(self.signal, powers, strict=True))
 
     @property
     def reference(self) -> Float[Array, "bins"]:
@@ -80,8 +93,9 @@ class Measurement:
         signal = jnp.asarray(self.signal)[:, None]
         total = jnp.sum(jnp.where(signal, self.template, 0.0))
         event = jnp.where(signal, self.template, 0.0) / jnp.where(total > 0.0, total, 1.0)
+        nominal = jnp.asarray(self.nominal)[:, None]
         return lax.stop_gradient(
-            jnp.sum(event + jnp.where(signal, 0.0, jnp.abs(self.template)), axis=0)
+            jnp.sum(event + jnp.where(nominal, jnp.abs(self.template), 0.0), axis=0)
         )
 
     def rates(self, x: ArrayLike, alpha: Mapping[str, Array]) -> Float[Array, "samples bins"]:
@@ -89,12 +103,21 @@ class Measurement:
         factor = jnp.ones(len(self.samples))
         for column, name in enumerate(self.norm_names):
             factor = factor * (1.0 + self.norm[:, column] * alpha[name])
+        if self.power_names:
+            factor = factor * jnp.stack([self._product(row, alpha) for row in self.powers])
         factor = jnp.where(jnp.asarray(self.signal), x * factor, factor)
         shape = self.template
         if self.shape_names:
             pulls = jnp.stack([alpha[name] for name in self.shape_names])
             shape = shape + jnp.einsum("m,smb->sb", pulls, self.shift)
         return factor[:, None] * shape
+
+    def _product(self, powers: tuple[int, ...], alpha: Mapping[str, Array]) -> Array:
+        """Π α^power of one sample."""
+        product = jnp.ones(())
+        for name, power in zip(self.power_names, powers, strict=True):
+            product = product * jnp.asarray(alpha[name]) ** power if power else product
+        return product
 
 
 @jax.tree_util.register_dataclass
@@ -293,7 +316,7 @@ def needs_signal(model: Model) -> bool:
     for m in model.measurements:
         if m.kind == "difference" or m.free_background:
             continue
-        background = np.asarray(_split(m.template, m.signal)[1])
+        background = np.asarray(_split(m.template, m.nominal)[0])
         seen = np.arange(background.size) < background.size - 1
         if m.kind != "unbinned":
             seen = np.asarray(m.data["counts"]) > 0.0
@@ -445,7 +468,13 @@ def _measurement(
     lowest = -1e300 if kind == "difference" else 0.0
     for s in samples:
         label = f"{name}: {s.name}"
-        _sized(f"{label}: template", s.template, bins, lowest)
+        _sized(f"{label}: template", s.template, bins, -1e300 if s.powers else lowest)
+        for key, power in s.powers:
+            if not (isinstance(power, int) and power >= 1):
+                raise InputError(
+                    f"{label}: power of {key!r} = {power!r}; allowed: 1, 2, …; leave out a "
+                    "parameter that the sample does not depend on"
+                )
         for key, delta in s.shapes.items():
             _sized(f"{label}: shape {key!r}", delta, bins, -1e300)
         for key, sigma in s.norms.items():
@@ -462,6 +491,7 @@ def _measurement(
     template = jnp.stack([jnp.asarray(s.template, float) for s in samples])
     norm_names = tuple(dict.fromkeys(k for s in samples for k in s.norms))
     shape_names = tuple(dict.fromkeys(k for s in samples for k in s.shapes))
+    power_names = tuple(dict.fromkeys(k for s in samples for k, _ in s.powers))
     zero = jnp.zeros(bins)
     with_variance = tuple(s.variance is not None for s in samples)
     mc_error = None
@@ -488,6 +518,8 @@ def _measurement(
         norm_names=norm_names,
         shape_names=shape_names,
         free_background=free_background,
+        power_names=power_names,
+        powers=tuple(tuple(dict(s.powers).get(k, 0) for k in power_names) for s in samples),
     )
 
 
@@ -523,12 +555,19 @@ def build_model(
     labels = [m.name for m in found]
     if not found or len(set(labels)) < len(labels):
         raise InputError(f"measurements = {labels}: give at least one, and name each one apart")
-    names = tuple(dict.fromkeys(n for m in found for n in (*m.norm_names, *m.shape_names)))
+    named = (n for m in found for n in (*m.norm_names, *m.shape_names, *m.power_names))
+    names = tuple(dict.fromkeys(named))
     if POI in names:
         raise InputError(f"nuisance {POI!r} has the name of the signal strength; rename it")
     bounds = dict(bounds or {})
     for name in (*free, *bounds):
         checks.one_of("nuisance", name, names)
+    for name in (n for m in found for n in m.power_names):
+        if name not in free:
+            raise InputError(
+                f"parameter {name!r} of the powers of a sample is not free; allowed: a free one, "
+                f"which nothing constrains; give free=({name!r},)"
+            )
     lower: dict[str, Any] = {n: -jnp.inf for n in names}
     upper: dict[str, Any] = {n: jnp.inf for n in names}
     for m in found:
@@ -572,7 +611,8 @@ def _check_model(model: Model) -> None:
         total += float(np.sum(np.abs(template[np.asarray(m.signal)])))
         if m.kind == "difference" or m.free_background:
             continue
-        reached = template.sum(axis=0) > 0.0
+        lasting = [s or n for s, n in zip(m.signal, m.nominal, strict=True)]
+        reached = template[np.asarray(lasting)].sum(axis=0) > 0.0
         seen = np.ones(reached.size, bool) if m.kind == "unbinned" else m.data["counts"] > 0
         if m.kind == "on_off":
             behind, _ = _split(m.template, [not s for s in m.signal])

@@ -17,7 +17,7 @@ S = np.array([3.0, 2.0, 1.0])
 
 def part(model):
     zero = jnp.zeros(3)
-    return ExperimentModel(model, zero, zero, zero, zero, jnp.ones(()), cevns=zero,
+    return ExperimentModel(model, zero, zero, zero, zero, jnp.ones(()), beside=zero,
                            source_variance=zero)  # fmt: skip
 
 
