@@ -119,11 +119,8 @@ def read_background(top: Table, bins: int, scale: EnergyScale, data_kind: str) -
         raise table.refuse(
             "includes_cevns", f"false: the background of {data_kind} data is there without source"
         )
-    has_weak = table.flag("includes_weak") if "includes_weak" in table else True
-    if has_weak and "includes_weak" in table and data_kind != "counts":
-        raise table.refuse(
-            "includes_weak", f"false: the background of {data_kind} data is there without source"
-        )
+    # a background without the source has none of its weak scattering
+    has_weak = table.flag("includes_weak") if "includes_weak" in table else data_kind == "counts"
     statistics = top.table("statistics", ("background_norm", "background_uncertainty"))
     floating, uncertainty = _norm(statistics)
     return Background(rate, has_efficiency, has_cevns, has_weak, floating, uncertainty)

@@ -124,7 +124,6 @@ def experiment_model(
     response: Response,
     data: str,
     terms: tuple[Term, ...] = (),
-    adds_weak: bool | None = None,
     moment_weights: Float[Array, "2"] | None = None,
 ) -> ExperimentModel:
     """The likelihood of an experiment as a function of its parameters, for tracing too.
@@ -133,8 +132,6 @@ def experiment_model(
     data: "observed", or "Asimov": what is expected without a signal, which moves with the
         parameters.
     terms: what further parameters of the neutrino, without bounds here, add or take away.
-    adds_weak: weak scattering on electrons is expected beside the background; as the experiment
-        says if None.
     moment_weights: (w0, w1), the signal of the flux times w0 + w1 P_ee(E), for x the square of one
         element of the matrix of moments; None for 1.
     A systematic of relative 1σ σ on a parameter p adds the shape α σ ∂s/∂ln p to what the source
@@ -147,8 +144,7 @@ def experiment_model(
     known = experiment.data_kind != "difference"
     # what a difference has of the source: that of ON less that of OFF
     net = jnp.ones(()) if known else 1.0 - p.off_fraction
-    adds_weak = experiment.adds_weak if adds_weak is None else adds_weak
-    sent = [SIGNAL, *[CEVNS] * experiment.adds_cevns, *[WEAK] * adds_weak]
+    sent = [SIGNAL, *[CEVNS] * experiment.adds_cevns, *[WEAK] * experiment.adds_weak]
     names = (*sent, *(term.channel for term in terms))
     units = (MU2_UNIT, *[1.0] * (len(sent) - 1), *(term.unit for term in terms))
 

@@ -143,7 +143,7 @@ def moment_limits(
     )  # fmt: skip
 
 
-_compiled = jax.jit(experiment_model, static_argnames=("data", "terms", "adds_weak"))
+_compiled = jax.jit(experiment_model, static_argnames=("data", "terms"))
 
 
 def _weights(experiment: Experiment, matrix: np.ndarray, theta12: float, theta13: float) -> Any:

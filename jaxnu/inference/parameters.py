@@ -142,9 +142,9 @@ def fit_parameters(
     Returns a ParameterFit. Raises InputError for an unknown or repeated parameter, for
         sin2_theta_w together with r2_cm2, which are one shift of g_V, and for an experiment
         without the data; FitError for a fit without a minimum or an interval without an end.
-    Weak scattering on electrons is taken to be in the background of counts, unless the file says
-    `includes_weak = false`; ON − OFF and ON/OFF data have it in what is ON. It is then expected
-    with its standard-model value, and only changes of it enter otherwise.
+    Weak scattering on electrons is expected with its standard-model value beside signal and
+    background where the file's `includes_weak` is false, as ON/OFF data and differences have it if
+    they say nothing; only changes of it enter otherwise.
     Source: Cowan et al., EPJC 71, 1554 (2011), eq 7; docs/physics.md for the cross sections.
     """
     require_x64("fit_parameters")
@@ -171,7 +171,7 @@ def fit_parameters(
     for one, atom in zip(experiments, responses, strict=True):
         check_target(one, atom)
         check_parameters(one)
-        part = jax.tree.map(np.asarray, _compiled(one, atom, data, terms_of(names), _weak(one)))
+        part = jax.tree.map(np.asarray, _compiled(one, atom, data, terms_of(names)))
         check_templates(one, part)
         parts.append(part)
     labels = tuple(one.name for one in experiments)
@@ -239,13 +239,7 @@ def terms_of(parameters: Sequence[str]) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-_compiled = jax.jit(experiment_model, static_argnames=("data", "terms", "adds_weak"))
-
-
-def _weak(experiment: Experiment) -> bool:
-    """Whether weak scattering on electrons is expected beside the background."""
-    source_in_data = experiment.data_kind != "counts" and experiment.recoil != "nuclear"
-    return experiment.adds_weak or source_in_data
+_compiled = jax.jit(experiment_model, static_argnames=("data", "terms"))
 
 
 def _checked(parameters: Sequence[str]) -> tuple[str, ...]:

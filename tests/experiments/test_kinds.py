@@ -32,6 +32,7 @@ bin_edges = { unit = "keV", values = [2.8, 3.3, 3.8, 4.3, 5, 6, 7, 8, 10, 14, 20
 [background]
 rate = "2.5 / (keV kg d)"
 includes_efficiency = false
+includes_weak = true
 [statistics]
 background_norm = "floating"
 [reference]
@@ -115,6 +116,23 @@ def test_measured_difference_with_its_errors(load):
     )  # fmt: skip
     result = jaxnu.limit(measured, atom)
     assert float(result.best_fit_mu2) == pytest.approx(1.6e-21, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_a_measured_difference_has_weak_scattering_in_it(load):
+    """What is ON is signal and weak scattering: the same best fit where the file does not say that
+    it was subtracted, and a larger one where it says so wrongly."""
+    from jaxnu.counts import signal_counts, weak_counts
+
+    e, atom = load(("includes_weak = true\n", "")), jaxnu.response("Ge", "stepping")
+    seen = np.asarray(signal_counts(e, atom)) * 1.6e-21 + np.asarray(weak_counts(e, atom))
+    rate = seen / (1133.0 * np.diff(np.asarray(e.parameters.bin_edges_keV)))
+    spectrum = np.stack([rate, np.full(rate.size, 0.05)])
+    wrong = load()
+    found = [float(jaxnu.limit(one.replace(difference=spectrum), atom).best_fit_mu2)
+             for one in (e, wrong)]  # fmt: skip
+    print(f"best fit {found[0]:.6e} μ_B², without weak scattering {found[1]:.6e}")
+    assert found[0] == pytest.approx(1.6e-21, rel=1e-5) and found[1] > 1.1 * 1.6e-21
 
 
 @pytest.mark.slow

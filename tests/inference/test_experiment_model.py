@@ -34,7 +34,7 @@ bin_edges = {{ unit = "keV_ee", values = [0.2, 0.3, 0.5, 1, 2] }}
 [background]
 rate = "10 / (keV kg d)"
 includes_efficiency = false
-{cevns}
+{own}
 {systematics}
 [statistics]
 background_norm = "floating"
@@ -64,7 +64,8 @@ def make(tmp_path):
         path.write_text(TEXT.format(
             source=source, recoil=recoil, kind=kind, off=off, systematics=systematics,
             quenching='[detector.quenching]\nmodel = "lindhard"\nk = 0.162' if nuclear else "",
-            cevns="includes_cevns = false" if nuclear else "",
+            own="\n".join(["includes_cevns = false"] * nuclear
+                          + ["includes_weak = true"] * (recoil != "nuclear")),
         ), encoding="utf-8")  # fmt: skip
         return load_experiment(path)
 

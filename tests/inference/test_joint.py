@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from jaxnu import InputError, convergence, limit, load_experiment, response, sensitivity
-from jaxnu.counts import templates
+from jaxnu.counts import background_counts, signal_counts, templates, weak_counts
 from jaxnu.experiments import available
 from jaxnu.inference import Sample, binned, build_model, infer
 from jaxnu.inference.limits import METHODS
@@ -243,16 +243,17 @@ def plain_deviance(experiment, atom, unit, x_true, fall=0.0):
     fall: share of the background that is missing at low energy.
     """
     p = experiment.parameters
-    s, b = (np.asarray(t) for t in templates(experiment, atom, background_moves=False))
-    s = s * unit
+    s = np.asarray(jax.jit(signal_counts)(experiment, atom)) * unit
+    b = np.asarray(background_counts(experiment, False))
     if experiment.data_kind == "difference":
+        weak = np.asarray(jax.jit(weak_counts)(experiment, atom))
         ratio = float(p.off_exposure_kg_day / p.exposure_kg_day)
         sigma = np.sqrt(b * (1.0 + 1.0 / ratio))
         wave = 1.0 + 0.2 * np.cos(np.arange(s.size))
-        values = x_true * s * wave - fall * s
+        values = weak + x_true * s * wave - fall * s
         size = float(p.exposure_kg_day) * np.diff(np.asarray(p.bin_edges_keV))
         seen = experiment.replace(difference=np.stack([values, sigma]) / size)
-        return seen, lambda x, norm: np.sum(((x * s - values) / sigma) ** 2)
+        return seen, lambda x, norm: np.sum(((weak + x * s - values) / sigma) ** 2)
     less = 1.0 - fall * np.linspace(1.0, 0.0, s.size)
     counts = np.random.default_rng(11).poisson(x_true * s + less * b).astype(float)
     seen = experiment.replace(counts=counts)

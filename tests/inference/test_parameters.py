@@ -1,5 +1,6 @@
 """Several properties of the neutrino at once: templates, minima, intervals."""
 
+import dataclasses
 import itertools
 import math
 
@@ -86,8 +87,9 @@ def germanium():
 
 
 def built(e, atom, names, adds_weak=True):
-    program = jax.jit(experiment_model, static_argnames=("data", "terms", "adds_weak"))
-    return program(e, atom, "Asimov", terms_of(names), adds_weak).model
+    e = dataclasses.replace(e, background_has_weak=not adds_weak)
+    program = jax.jit(experiment_model, static_argnames=("data", "terms"))
+    return program(e, atom, "Asimov", terms_of(names)).model
 
 
 def expected(model, values):
@@ -373,8 +375,11 @@ def test_weak_scattering_is_added_where_the_background_is_without(make, germaniu
     one, other = (jaxnu.sensitivity(x, germanium).limit_mu_B for x in (e, make()))
     print(f"sensitivity with weak scattering beside a background of 10: {one:.4e}, {other:.4e} μ_B")
     assert one > other
-    with pytest.raises(InputError, match="includes_weak"):
-        make(kind="on-off", data='off_exposure = "50 kg d"', weak="includes_weak = true")
+    for kind in ("on-off", "difference"):  # a background without the source is without it
+        e = make(kind=kind, data='off_exposure = "50 kg d"')
+        assert e.adds_weak
+        e = make(kind=kind, data='off_exposure = "50 kg d"', weak="includes_weak = true")
+        assert not e.adds_weak
 
 
 @pytest.mark.slow
