@@ -106,7 +106,7 @@ def expected(model, values):
 # ---- expected counts -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("recoil", ["electron", "both"])
+@pytest.mark.parametrize("recoil", ["electron", pytest.param("both", marks=pytest.mark.slow)])
 def test_coefficients_of_the_angle_are_exact(make, germanium, monkeypatch, agree, recoil):
     """Polynomial in sin²θ_W against weak scattering with the other couplings themselves."""
     e = make(recoil=recoil)
@@ -142,7 +142,7 @@ def by_hand(T, E, s2, r2, q, antineutrino):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("antineutrino", [False, True])
+@pytest.mark.parametrize("antineutrino", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_weak_amplitude_with_radius_and_charge_by_hand(make, xenon, agree, antineutrino):
     """Size and sign of every interference, by an integral over a line smeared with a Gaussian."""
     e = make(LINE.format(str(antineutrino).lower()), "Xe")
@@ -199,7 +199,14 @@ def square(excess, linear=0.0):
     return build_model(binned("m", np.array([100.0 + excess]), parts), free=("a",))
 
 
-@pytest.mark.parametrize("excess, linear", [(40.0, 0.0), (-20.0, 0.0), (10.0, 0.0), (40.0, -6.0)])
+@pytest.mark.parametrize(
+    "excess, linear",
+    [
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in ((40.0, 0.0), (10.0, 0.0))),
+        (-20.0, 0.0),
+        (40.0, -6.0),
+    ],
+)
 def test_two_minima_in_closed_form(excess, linear, agree):
     model, n = square(excess, linear), 100.0 + excess
     held = np.array([True, False])
@@ -272,6 +279,7 @@ def test_xenonnt_and_conus_as_computed_elsewhere(xenonnt, xenon, germanium, agre
     print(one.summary())
 
 
+@pytest.mark.slow
 def test_minos_finds_the_same_intervals(make, germanium, agree):
     """One minimum inside the bounds, and Asimov data that give their truth back."""
     minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit
@@ -311,6 +319,7 @@ def test_minos_finds_the_same_intervals(make, germanium, agree):
     )
 
 
+@pytest.mark.slow
 def test_ends_have_the_threshold_by_iminuit(xenonnt, xenon, agree):
     """Observed counts, μ² on its bound: fits with a parameter held at each end."""
     minuit = pytest.importorskip("iminuit", reason="iminuit is not installed").Minuit
@@ -346,6 +355,7 @@ def test_ends_have_the_threshold_by_iminuit(xenonnt, xenon, agree):
         agree(f"q at {held}", lowest(**held) - best, DELTA, 1e-3)
 
 
+@pytest.mark.slow
 def test_two_copies_are_the_doubled_exposure(xenonnt, xenon, agree):
     double = xenonnt.replace(
         counts=2 * xenonnt.counts, exposure_kg_day=2 * xenonnt.parameters.exposure_kg_day
@@ -361,6 +371,7 @@ def test_two_copies_are_the_doubled_exposure(xenonnt, xenon, agree):
 # ---- weak scattering beside the background -------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_weak_scattering_is_added_where_the_background_is_without(make, germanium, agree):
     assert make().background_has_weak and not make().adds_weak
     assert load_experiment("xenonnt-sr0").background_has_weak
