@@ -30,6 +30,7 @@ from jaxnu.examination.dispersion import (
     dispersion_integral,
     hydrogenic_elastic,
 )
+from jaxnu.examination.excess import Excess, largest_excess
 from jaxnu.examination.excitation import Excitation, excitation_shares
 from jaxnu.examination.orbitals import Orbitals, field_orbitals
 from jaxnu.examination.outlook import Outlook, outlook
@@ -110,6 +111,7 @@ class Examination:
     conditions: tuple[Condition, ...]
     orbitals: Orbitals
     curves: Curves
+    excess: Excess
     integrands: tuple[Integrand, ...]
     current_ratios: list[CurrentRatio]
     departures: list[Departure]
@@ -211,6 +213,7 @@ def _examine(atom: CentralField, E_keV: float, mu: float, thresholds: str) -> Ex
         conditions=validity(target, E_keV, (low, high), orbitals.speed_squared[0]),
         orbitals=orbitals,
         curves=curves,
+        excess=largest_excess(curves, E_keV, atom),
         integrands=tuple(
             transverse_integrand(
                 T, E_keV, atom, atom.Z * SIGMA0_cm2 * (1.0 / T - 1.0 / E_keV),

@@ -7,6 +7,7 @@ import numpy as np
 from jaxnu._version import __version__
 from jaxnu.examination.atom import Examination
 from jaxnu.examination.curves import T_HIGH_keV
+from jaxnu.examination.excess import LEVEL, Excess
 from jaxnu.examination.outlook_report import outlook_lines, outlook_section
 from jaxnu.examination.tables import markdown_table
 
@@ -203,8 +204,10 @@ def summary_lines(result: Examination) -> list[str]:
         )
     lines.append(
         f"The transverse (convection) term is at most {share:.2%} of the longitudinal one "
-        f"(T = {share_T:.4g} keV): no enhancement."
+        f"(T = {share_T:.4g} keV) and Z_eff is at most {result.excess.charge:.4g}, Z² = "
+        f"{result.Z**2}: no equivalent-photon and no Z² enhancement."
     )
+    lines.append(_excess_line(result.excess))
     if c.T_keV[-1] > CALM_keV:
         worst, worst_T = result.departure_above(CALM_keV)
         lines.append(
@@ -233,6 +236,20 @@ def summary_lines(result: Examination) -> list[str]:
         f"{1e3 * result.range_keV[0]:g} eV."
     )
     return lines + outlook_lines(result.outlook)
+
+
+def _excess_line(excess: Excess) -> str:
+    """Whether the atom is anywhere above free electrons."""
+    if excess.highest <= LEVEL:
+        return (
+            f"The full result is nowhere more than {excess.highest:.4f} times that of free electrons "
+            f"(T = {excess.T_keV:.4g} keV)."
+        )
+    return (
+        f"The full result is up to {excess.highest:.2f} times that of free electrons (T = "
+        f"{1e3 * excess.T_keV:.4g} eV), above {LEVEL:g} times over {1e3 * excess.width_keV:.2g} eV "
+        "in all: narrow shape resonances of f waves, which independent particles exaggerate."
+    )
 
 
 def _nearest(T: np.ndarray, value: float) -> int:

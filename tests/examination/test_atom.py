@@ -49,7 +49,7 @@ def test_the_report_says_it(result):
                   "bound–bound lines"):  # fmt: skip
         assert words in text, words
     assert all(f"(He-{name}.png)" in text for name in names)
-    assert len(summary_lines(result)) == 9
+    assert len(summary_lines(result)) == 10
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert len(tables) == 12
     for table in tables:
