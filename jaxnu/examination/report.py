@@ -242,8 +242,8 @@ def _excess_line(excess: Excess) -> str:
     """Whether the atom is anywhere above free electrons."""
     if excess.highest <= LEVEL:
         return (
-            f"The full result is nowhere more than {excess.highest:.4f} times that of free electrons "
-            f"(T = {excess.T_keV:.4g} keV)."
+            f"The full result is nowhere more than {excess.highest:.4f} times that of free "
+            f"electrons (T = {excess.T_keV:.4g} keV)."
         )
     return (
         f"The full result is up to {excess.highest:.2f} times that of free electrons (T = "
