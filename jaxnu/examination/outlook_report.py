@@ -30,10 +30,10 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
         "in its ground state and recoils as one: dσ/dT = σ₀μ² |Z F_N − F_el|² (1/T − 1/E) up to "
         f"T = 2E²/(M + 2E) ({nuclei}; ends are those of the most abundant one). Electrons screen "
         "the nucleus at recoils of meV: at a momentum of Z^(1/3) αm, "
-        f"{energy(screening.radius_keV)}, {screening.radius_share:.0%} of Z² is left; half is back at "
-        f"{energy(screening.half_keV)}, {screening.half_keV / screening.radius_keV:.1f} times that "
-        "energy. Far above, it is coherence of the bare nucleus, whatever the electrons do, until "
-        "the nucleus's own form factor takes its share. Of Z² is left at the end of the recoils: "
+        f"{energy(screening.radius_keV)}, {screening.radius_share:.0%} of Z² is left; half is "
+        f"back at {energy(screening.half_keV)}, {screening.half_keV / screening.radius_keV:.1f} times "
+        "that energy. Far above, it is coherence of the bare nucleus, whatever the electrons do, "
+        "until the nucleus's own form factor takes its share. Of Z² is left at the end of the recoils: "
         + ", ".join(
             f"{row.name} {row.end_share:.0%} ({energy(row.recoil_end_keV)})"
             for row in result.sources
