@@ -138,14 +138,16 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "",
         "Why it fails: the relation needs an F that is analytic in Q² but for a cut along the "
         "positive axis. F has no cut there: it is smooth on that axis, real and imaginary part. "
-        "Its singularities lie elsewhere. The elastic part, the form factor squared over T, and "
-        "every line are real and their singularities are at negative Q² (hydrogen: Q² = −4p₀² and "
-        "−p₀²(1 + 1/n)²), so that they have no share in Im F, although they are all of F at Q = 0: "
-        "for Z electrons Z²/T, coherent. Even for one electron the sum of all parts is singular, "
-        "below the ionisation energy at Q² = −p₀²(1 + sqrt(1 − T/I))², above it at the complex "
-        "Q² = (p_e − ip₀)², p_e² = 2mT − p₀² (lower right picture, from the closed form). That "
-        "point comes close to the axis only for p_e ≫ p₀, the free electron, where the relation "
-        "holds: hence Z_eff → stepping far above the edges, and nothing like Z².",
+        "Even for one electron F is singular elsewhere, at the complex Q² = (p_e − ip₀)², p_e² "
+        "= 2mT − p₀² (T above the ionisation energy; lower right picture, from the closed "
+        "form). That point comes close to the axis only for p_e ≫ p₀, the free electron, whose "
+        "pole 1/(T − Q²/2m) the integral rebuilds. What it loses shows if F is split into pairs "
+        "of electrons i = j and i ≠ j. Both are wholly elastic at Q = 0, Z/T and (Z² − Z)/T. "
+        "The one-body part tends to Z free poles far above the edges, and most of it comes "
+        "back: hence Z_eff → stepping. The two-body part, at small Q (F_el² − Σ F_a²)/T with "
+        "the form factors F_a of the single electrons, is real and has no share in Im F: that "
+        "is lost, and with it Z² − Z. (Elastic part and lines each have singularities at "
+        "negative Q²; in their sum with the continuum these cancel.)",
         "",
         "Sums beside it, over the number of electrons: the f-sum [Σ T S + ∫T S dT] 2m/Q² and the "
         "static sum Σ S + ∫S dT, for every transition of independent particles and for those that "

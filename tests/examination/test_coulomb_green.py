@@ -55,16 +55,17 @@ def test_far_above_the_ridge_it_is_a_free_electron(hydrogen, agree):
 
 
 def test_the_singularity_is_where_it_is_said(hydrogen):
-    """At Q² = (pe − i p0)² F diverges; at the mirror point and at −4p0² it is regular."""
+    """At Q² = (pe − i p0)² F diverges; at the mirror point, and where its elastic part and the
+    lines to n = 2 and 3 do by themselves, at −4p0² and −p0²(1 + 1/n)², it is regular."""
     I = float(hydrogen.thresholds_keV[0])
     for ratio in (1.5, 2.0, 5.0):
         pe = np.sqrt(ratio - 1.0)
         sizes = []
-        for point in ((pe - 1j) ** 2, (pe + 1j) ** 2, -4.0 + 0j):
+        for point in ((pe - 1j) ** 2, (pe + 1j) ** 2, -4.0 + 0j, -2.25 + 0j, -16.0 / 9.0 + 0j):
             near = (point + 1e-2 * np.exp(0.4j * np.pi)) * ATOMIC_MOMENTUM_keV**2
             F = complex(np.asarray(hydrogen_density_function("H", ratio * I, near)))
             sizes.append(abs(ratio * I * F))
-        print(f"T = {ratio} I: T|F| near (pe − ip0)², (pe + ip0)², −4p0²: {sizes}")
+        print(f"T = {ratio} I: T|F| near (pe − ip0)², (pe + ip0)², −4, −9/4, −16/9 p0²: {sizes}")
         assert sizes[0] > 100.0 * max(sizes[1:])
 
 
