@@ -32,10 +32,9 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
         f"T = 2E²/(M + 2E) ({nuclei}; ends are those of the most abundant one). Electrons screen "
         "the nucleus at recoils of meV: at a momentum of Z^(1/3) αm, "
         f"{energy(screening.radius_keV)}, {screening.radius_share:.0%} of Z² is left; half is "
-        f"back at {energy(screening.half_keV)}, {times:.1f} times that energy. Far above, it is coherence of the "
-        "bare nucleus, whatever the electrons do, "
-        "until the nucleus's own form factor takes its share. At the end of the recoils is left of "
-        "Z²: "
+        f"back at {energy(screening.half_keV)}, {times:.1f} times that energy. Far above, it is "
+        "coherence of the bare nucleus, whatever the electrons do, until the nucleus's own form "
+        "factor takes its share. At the end of the recoils is left of Z²: "
         + ", ".join(
             f"{row.name} {row.end_share:.0%} ({energy(row.recoil_end_keV)})"
             for row in result.sources
