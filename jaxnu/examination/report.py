@@ -85,8 +85,10 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         shown["currents"],
         "",
         "R/S against the squared velocity of the electrons, at T = 20 thresholds of each subshell. "
-        "Averaged over its ridge R/S is <v²>/3 in the impulse form; it falls short for outer s and "
-        "p electrons, whose <v²> comes from short visits near the nucleus, outside the ridge.",
+        "Over all p_z R/S is <v²>/3 in the impulse form; over the ridge alone, |p_z| < 6 widths, "
+        "outer s and p electrons have less, since much of their <v²> comes from short visits near "
+        "the nucleus, outside the ridge (a half of it for Ge 4s, a third for 4p); 20 thresholds "
+        "above is besides not yet far for 4p, where R/S is three quarters of the impulse form.",
         "",
         *markdown_table(
             ("subshell", "T [keV]", "<v²>/c²", "R/S over the ridge", "R/S at its top",
@@ -149,8 +151,9 @@ def report_markdown(result: Examination, pictures: Mapping[str, str]) -> str:
         "The one-body part tends to Z free poles far above the edges, and most of it comes "
         "back: hence Z_eff → stepping. The two-body part, at small Q (F_el² − Σ F_a²)/T with "
         "the form factors F_a of the single electrons, is real and has no share in Im F: that "
-        "is lost, and with it Z² − Z. (Elastic part and lines each have singularities at "
-        "negative Q²; in their sum with the continuum these cancel.)",
+        "is lost, and with it Z² − Z. (Elastic part and lines each have singularities at negative "
+        "Q², −4p₀² and −p₀²(1 + 1/n)² for hydrogen. In their sum with the continuum these cancel; "
+        "below the ionisation energy a cut is left, from −p₀²(1 + sqrt(1 − T/I))² on.)",
         "",
         "Sums beside it, over the number of electrons: the f-sum [Σ T S + ∫T S dT] 2m/Q² and the "
         "static sum Σ S + ∫S dT, for every transition of independent particles and for those that "
