@@ -120,8 +120,8 @@ def profiles(germanium, orbitals):
 
 def test_over_the_ridge_it_is_that_of_the_compton_profile(germanium, orbitals, profiles):
     """One tolerance for all subshells, I/T of the nearest: T is 160 I or the end of the table, 9 I
-    for 1s. In the impulse form S = n J/Q and R = n K/m²Q, K(p) = ∫_p^∞ p'J dp', hence over the ridge
-    R/S = ∫K/∫J = ∫_0^∞ p min(p, p_cut) J dp / ∫_0^p_cut J dp, which is <p_z²> for a wide window."""
+    for 1s. In the impulse form S = n J/Q and R = n K/m²Q, K(p) = ∫_p^∞ p'J dp', hence over a
+    ridge R/S = ∫K/∫J = ∫_0^∞ p min(p, p_cut) J dp / ∫_0^p_cut J dp, <p_z²> for a wide window."""
     own = replace(germanium, thresholds_keV=germanium.model_thresholds_keV)
     far = {r.label: r for r in current_ratios(own, orbitals, 160.0)}
     near = {r.label: r for r in current_ratios(own, orbitals)}
