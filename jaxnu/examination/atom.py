@@ -30,6 +30,7 @@ from jaxnu.examination.dispersion import (
     dispersion_integral,
     hydrogenic_elastic,
 )
+from jaxnu.examination.excess import Excess, largest_excess
 from jaxnu.examination.excitation import Excitation, excitation_shares
 from jaxnu.examination.orbitals import Orbitals, field_orbitals
 from jaxnu.examination.outlook import Outlook, outlook
@@ -83,10 +84,15 @@ class Sums:
 
 @dataclass(frozen=True)
 class Departure:
-    """Largest and smallest T∫S dQ²/Q² per electron of a subshell above its edge, and where."""
+    """Largest and smallest T∫S dQ²/Q² per electron of a subshell above its edge, and where.
+
+    edge_ratio: T/T_model at the edge, a factor in T∫S dQ²/Q² there: S is that of the model at fixed
+    kinetic energy, whose ridge is at Q² = 2m T_model.
+    """
 
     label: str
     edge_keV: float
+    edge_ratio: float
     highest: float
     highest_T_keV: float
     lowest: float
@@ -110,6 +116,7 @@ class Examination:
     conditions: tuple[Condition, ...]
     orbitals: Orbitals
     curves: Curves
+    excess: Excess
     integrands: tuple[Integrand, ...]
     current_ratios: list[CurrentRatio]
     departures: list[Departure]
@@ -211,6 +218,7 @@ def _examine(atom: CentralField, E_keV: float, mu: float, thresholds: str) -> Ex
         conditions=validity(target, E_keV, (low, high), orbitals.speed_squared[0]),
         orbitals=orbitals,
         curves=curves,
+        excess=largest_excess(curves, E_keV, atom),
         integrands=tuple(
             transverse_integrand(
                 T, E_keV, atom, atom.Z * SIGMA0_cm2 * (1.0 / T - 1.0 / E_keV),
@@ -231,6 +239,7 @@ def _examine(atom: CentralField, E_keV: float, mu: float, thresholds: str) -> Ex
 def _departures(atom: CentralField, curves: Curves) -> list[Departure]:
     """Extremes over the grid, the highest one searched once more between its neighbours."""
     electrons, edges = np.asarray(atom.electrons), np.asarray(atom.thresholds_keV)
+    of_model = np.asarray(atom.model_thresholds_keV)
     there = [i for i in range(len(edges)) if np.sum(curves.T_keV >= edges[i]) > 2]
     above = [curves.T_keV >= edges[i] for i in there]
     T_of = [curves.T_keV[mask] for mask in above]
@@ -250,7 +259,7 @@ def _departures(atom: CentralField, curves: Curves) -> list[Departure]:
         last = -1 if not off.size else int(off[-1])
         found.append(
             Departure(
-                atom.labels[i], float(edges[i]),
+                atom.labels[i], float(edges[i]), float(edges[i] / of_model[i]),
                 float(np.max(peak)), float(near[k][np.argmax(peak)]),
                 float(row[low]), float(T[low]),
                 float(T[last + 1]) if last + 1 < T.size else None,

@@ -82,7 +82,8 @@ class CurrentRatio:
 
     at_ridge: R/S at p_z = mT/Q − Q/2 = 0; v²/4 for 1s, exactly: p_z = 0 selects slow electrons.
     mean: ∫R Q dp_z / ∫S Q dp_z over the ridge, |p_z| < 6 widths; a free electron of velocity v has
-    v²/3 on average over directions, and so has the impulse form, all p_z together.
+    v²/3 on average over directions, and so has the impulse form, all p_z together; over the ridge
+    it has ∫p min(p, 6 widths) J dp / ∫_ridge J dp, J the Compton profile.
     speed_squared: <p²>/m² of the orbital.
     """
 
@@ -113,13 +114,15 @@ def _ridge_ratios(atom: Response, T: Array, shell: Array) -> tuple[Array, Array]
     return jax.lax.map(one, (T, shell))
 
 
-def current_ratios(atom: Response, orbitals: Orbitals) -> list[CurrentRatio]:
-    """R/S of each nl at T = 20 thresholds, or at the end of the table."""
+def current_ratios(
+    atom: Response, orbitals: Orbitals, thresholds: float = RIDGE_RATIO
+) -> list[CurrentRatio]:
+    """R/S of each nl at T = 20 thresholds, or as many as asked, or at the end of the table."""
     names = orbital_names(atom.target, atom.labels)
     end = np.inf if atom.T_max_keV is None else float(atom.T_max_keV)
     labels = tuple(dict.fromkeys(names))
     first = np.array([names.index(label) for label in labels])
-    T = np.minimum(RIDGE_RATIO * np.asarray(atom.thresholds_keV)[first], end)
+    T = np.minimum(thresholds * np.asarray(atom.thresholds_keV)[first], end)
     at_ridge, mean = _ridge_ratios(atom, jnp.asarray(T), jnp.asarray(first))
     return [
         CurrentRatio(

@@ -51,7 +51,8 @@ class SourceOutlook:
     seen whole; of recoils with Lindhard's quenching. *_above: 1/(kg d) from T to 50 keV.
     crossing_*: highest threshold [keV] at which there are more recoils than electrons above it,
     None if at none above the first ionisation energy (quenched) or at none (whole).
-    recoil_end_keV, quenched_end_keV: the largest recoil and what is seen of it.
+    recoil_end_keV, quenched_end_keV: the largest recoil of the most abundant isotope and what is
+    seen of it (lighter ones go further). end_share: |Z F_N − F_el|²/Z² there.
     """
 
     name: str
@@ -67,16 +68,21 @@ class SourceOutlook:
     crossing_quenched_keV: float | None
     recoil_end_keV: float
     quenched_end_keV: float
+    end_share: float
 
 
 @dataclass(frozen=True)
 class Screening:
-    """|Z F_N − F_el|²/Z² at recoil energies T_keV, and the energies where electrons hide the
-    nucleus: at a momentum of Z^(1/3) αm, and where half of Z² is left."""
+    """|Z F_N − F_el|²/Z² at recoil energies T_keV, by which electrons hide the nucleus.
+
+    radius_keV: the recoil of momentum Z^(1/3) αm, 1/r_a. radius_share: what is left of Z² there,
+    6 to 26%. half_keV: where half of it is, 3 to 6 radius_keV.
+    """
 
     T_keV: Curve
     share: Curve
     radius_keV: float
+    radius_share: float
     half_keV: float
 
 
@@ -174,8 +180,8 @@ def _beside(
     quenching: Quenching,
 ) -> SourceOutlook:
     energies = jnp.append(source.lines_keV, source.edges_keV[-1])
-    ends = np.asarray(transfer_end(energies[:, None], jnp.asarray(targets.mass_keV))).ravel()
-    largest = float(np.max(ends))
+    by_isotope = np.asarray(transfer_end(energies[:, None], jnp.asarray(targets.mass_keV)))
+    ends, usual = by_isotope.ravel(), np.max(by_isotope[:, np.argmax(targets.share)])
     seen = np.asarray(electron_equivalent(jnp.asarray(ends), quenching))
     T = _grid(np.concatenate([ends, seen, np.asarray(atom.steps_keV), transfer_end(energies)]))
     first = float(np.min(np.asarray(atom.thresholds_keV)))
@@ -187,7 +193,7 @@ def _beside(
         return mu**2 * atoms_per_kg_day(atom.target) * np.asarray(rate)
 
     recoils, recoils_above = rates_above(T, of_atoms)
-    T_nr = recoil_energy(T, quenching, largest)
+    T_nr = recoil_energy(T, quenching, float(np.max(ends)))
     at_recoil, quenched_above = rates_above(T_nr, of_atoms)
     slope = jax.vmap(jax.grad(partial(electron_equivalent, quenching=quenching)))
     inside = seen.max() > T
@@ -210,7 +216,8 @@ def _beside(
         electrons_above, recoils_above, quenched_above,
         crossing(T, recoils_above, electrons_above),
         crossing(T_e, quenched_above[ionised], electrons_above[ionised]),
-        largest, float(seen.max()),
+        float(usual), float(electron_equivalent(jnp.asarray(usual), quenching)),
+        float(_share(jnp.asarray([usual]), targets, cloud)[0]),
     )  # fmt: skip
 
 
@@ -257,9 +264,11 @@ def _screening(targets: Nuclei, cloud: ElectronCloud) -> Screening:
     T = np.geomspace(LOW_keV, 1.0, 1 + int(POINTS_PER_DECADE * np.log10(1.0 / LOW_keV)))
     share = np.asarray(_share(jnp.asarray(T), targets, cloud))
     mass = float(np.sum(targets.share * targets.mass_keV))
-    radius = float(targets.Z) ** (1.0 / 3.0) * ATOMIC_MOMENTUM_keV
-    half = float(np.exp(np.interp(0.5, share[share < 0.9], np.log(T[share < 0.9]))))
-    return Screening(T, share, radius**2 / (2.0 * mass), half)
+    radius = (float(targets.Z) ** (1.0 / 3.0) * ATOMIC_MOMENTUM_keV) ** 2 / (2.0 * mass)
+    at_radius = float(_share(jnp.asarray([radius]), targets, cloud)[0])
+    some = share < 0.9  # it rises up to there
+    half = float(np.exp(np.interp(0.5, share[some], np.log(T[some]))))
+    return Screening(T, share, radius, at_radius, half)
 
 
 @jax.jit

@@ -12,7 +12,7 @@ def outlook_lines(result: Outlook) -> list[str]:
         f"{row.name} ({row.words}): more coherent recoils than ionisations of {result.target} "
         f"{_where(row.crossing_whole_keV)} if the recoil's energy is seen whole, "
         f"{_where(row.crossing_quenched_keV)} with Lindhard's quenching; recoils end at "
-        f"{energy(row.recoil_end_keV)}."
+        f"{energy(row.recoil_end_keV)}, where {row.end_share:.0%} of Z² is left."
         for row in result.sources
     ]
 
@@ -21,6 +21,7 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
     """The lines of the section in Markdown."""
     screening = result.screening
     nuclei = "isotope by isotope" if result.isotopes else "one nucleus of the mean mass"
+    times = screening.half_keV / screening.radius_keV
     lines = [
         "## The outlook: the atom as a whole",
         "",
@@ -28,11 +29,17 @@ def outlook_section(result: Outlook, picture: str) -> list[str]:
         "",
         "The enhancement by Z² that the electrons' ionisation lacks is there where the atom stays "
         "in its ground state and recoils as one: dσ/dT = σ₀μ² |Z F_N − F_el|² (1/T − 1/E) up to "
-        f"T = 2E²/M ({nuclei}). Electrons screen the nucleus only at momenta below Z^(1/3) αm, "
-        f"recoils of {energy(screening.radius_keV)}; half of Z² is left at "
-        f"{energy(screening.half_keV)}. Far above, it is coherence of the bare nucleus, whatever "
-        "the electrons do. A tritium source reaches no further than that screened region; a "
-        "reactor and the Sun do.",
+        f"T = 2E²/(M + 2E) ({nuclei}; ends are those of the most abundant one). Electrons screen "
+        "the nucleus at recoils of meV: at a momentum of Z^(1/3) αm, "
+        f"{energy(screening.radius_keV)}, {screening.radius_share:.0%} of Z² is left; half is "
+        f"back at {energy(screening.half_keV)}, {times:.1f} times that energy. Far above, it is "
+        "coherence of the bare nucleus, whatever the electrons do, until the nucleus's own form "
+        "factor takes its share. At the end of the recoils is left of Z²: "
+        + ", ".join(
+            f"{row.name} {row.end_share:.0%} ({energy(row.recoil_end_keV)})"
+            for row in result.sources
+        )
+        + ".",
         "",
         f"Rates for μ_ν = {result.mu:.3g} μ_B above a threshold, up to {HIGH_keV:g} keV, in the "
         'energy deposited. "Whole": a bolometer, which sees all of a recoil. "Quenched": charge '

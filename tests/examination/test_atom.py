@@ -18,7 +18,7 @@ def result(helium):
 
 
 @pytest.mark.slow
-def test_numbers_of_helium(result, agree):
+def test_numbers_of_helium(result, helium, agree):
     assert result.Z == 2 and result.labels == ("K",) and result.range_keV[0] == 0.01
     assert result.range_keV[1] == pytest.approx(0.98 * 2e4 / (510.99895 + 200.0))
     there = (result.curves.T_keV >= 0.2) & (result.curves.T_keV < 10.0)
@@ -31,6 +31,8 @@ def test_numbers_of_helium(result, agree):
     assert 0.0 < share < 1e-3
     (k,) = result.departures
     assert 0.75 < k.lowest < 0.8 and k.highest < 1.01
+    model = float(helium.model_thresholds_keV[0])
+    assert k.edge_ratio == pytest.approx(k.edge_keV / model) and 0.9 < k.edge_ratio < 1.1
 
 
 def test_json_holds_every_number(result):
@@ -45,11 +47,11 @@ def test_the_report_says_it(result):
     names = ("cross-sections", "integrand", "currents", "charges", "departures", "dispersion",
              "excitation", "outlook")  # fmt: skip
     text = report_markdown(result, {name: f"He-{name}.png" for name in names})
-    for words in ("equivalent photon", "Z²", "Why it fails", "independent-particle", "T ≪ m",
-                  "bound–bound lines"):  # fmt: skip
+    for words in ("equivalent photon", "Z²", "Why it fails", "independent-particle", "T/T_model",
+                  "T ≪ m", "bound–bound lines"):  # fmt: skip
         assert words in text, words
     assert all(f"(He-{name}.png)" in text for name in names)
-    assert len(summary_lines(result)) == 9
+    assert len(summary_lines(result)) == 10
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert len(tables) == 12
     for table in tables:

@@ -56,7 +56,13 @@ def test_a_line_on_helium_has_its_closed_form(agree):
     (row,) = helium.sources
     mass = isotopes("He")[-1].mass_u * 931494.10
     end = 2.0 * E**2 / (mass + 2.0 * E)
-    agree("largest recoil", row.recoil_end_keV, end, 0.35)  # that of 3He, 1e-6 of helium
+    agree("largest recoil of 4He", row.recoil_end_keV, end, 1e-6)
+    light = isotopes("He")[0].mass_u * 931494.10
+    last = 2.0 * E**2 / (light + 2.0 * E)
+    assert np.any(np.abs(row.T_keV / last - 1.0) < 2e-6), "3He, 1e-6 of helium, ends on the grid"
+    between = row.recoils[(row.T_keV > 1.01 * end) & (row.T_keV < 0.99 * last)]
+    whole = row.recoils[np.searchsorted(row.T_keV, 0.99 * end)]
+    assert np.all(between > 0.0) and np.all(between < 1e-5 * whole)
     scale = (
         MU**2 * SIGMA0_cm2 * strength
         * SECONDS_PER_DAY * 1e3 * AVOGADRO_per_mol / molar_mass("He")
@@ -73,25 +79,30 @@ def test_a_line_on_helium_has_its_closed_form(agree):
     agree("crossing", row.crossing_whole_keV, expected, 0.01)
 
 
-@pytest.mark.parametrize("symbol,meV", [("He", 3.0), ("Xe", 0.8)])
-def test_electrons_screen_recoils_of_meV_only(symbol, meV):
+@pytest.mark.parametrize(
+    ("symbol", "meV", "left", "half_meV"),
+    [("He", 2.960, 0.0615, 17.61), ("Xe", 0.812, 0.2586, 3.295)],
+)
+def test_electrons_screen_recoils_of_meV_only(symbol, meV, left, half_meV):
     one = {"line": (flux.line(1000.0, 1e13), "")}
     found = outlook(response(symbol, "stepping"), MU, one).screening
     print(f"{symbol}: Q = Z^(1/3) αm at {1e6 * found.radius_keV:.2f} meV, half of Z² at "
           f"{1e6 * found.half_keV:.1f} meV")  # fmt: skip
-    assert 1e6 * found.radius_keV == pytest.approx(meV, abs=0.05)
-    assert 1.0 < found.half_keV / found.radius_keV < 10.0
+    assert 1e6 * found.radius_keV == pytest.approx(meV, abs=1e-3)
+    assert found.radius_share == pytest.approx(left, rel=0.01)
+    assert 1e6 * found.half_keV == pytest.approx(half_meV, rel=0.01)
     assert np.all(np.diff(found.share[found.share < 0.9]) > 0.0)
     Q = np.sqrt(2.0 * molar_mass(symbol) * 931494.10 * found.T_keV[0])
     cloud = electron_cloud(symbol)
-    left = (1.0 - float(cloud.form_factor(Q)) / float(cloud.Z)) ** 2
-    assert found.share[0] == pytest.approx(left, rel=0.01) and left < 0.1
+    first = (1.0 - float(cloud.form_factor(Q)) / float(cloud.Z)) ** 2
+    assert found.share[0] == pytest.approx(first, rel=0.01) and first < 0.1
     assert found.share[np.searchsorted(found.T_keV, 1e-2)] > 0.99  # 10 eV
 
 
 @pytest.mark.slow
 def test_where_each_wins():
-    """Reactor: recoils of up to 2 keV; the Sun: those of its lines; tritium: screened ones."""
+    """Reactor: recoils of up to 1.9 keV; the Sun: those of its lines; tritium: of 10 meV, where
+    two thirds of Z² are left."""
     germanium = outlook(response("Ge", "stepping"), MU)
     reactor, sun, tritium = germanium.sources
     for row in germanium.sources:
@@ -100,7 +111,10 @@ def test_where_each_wins():
     assert 0.05 < reactor.crossing_whole_keV < 0.3
     assert 0.005 < reactor.crossing_quenched_keV < 0.03
     assert 1e-3 < sun.crossing_whole_keV < 0.02 and sun.crossing_quenched_keV is None
-    assert tritium.recoil_end_keV == pytest.approx(2.0 * 18.59**2 / (70 * 931494.0), rel=0.01)
+    mass = {row.A: row.mass_u * 931494.10 for row in isotopes("Ge")}[74]
+    assert tritium.recoil_end_keV == pytest.approx(2.0 * 18.59**2 / (mass + 2 * 18.59), rel=1e-6)
+    shares = [row.end_share for row in germanium.sources]
+    assert shares == pytest.approx([0.9659, 0.8250, 0.6713], rel=1e-3)
     assert tritium.crossing_whole_keV < tritium.recoil_end_keV
     assert tritium.crossing_quenched_keV is None
     high = reactor.T_keV > 1.0
