@@ -135,8 +135,8 @@ assert np.max(charge) < 1.01 * atom.Z
 # centrifugal barrier keeps the f waves of the ejected 3d electrons out, and the strength of the
 # step comes back within some hundred eV. Enhancement there is next to none, and no trace of Z².
 # Xenon and caesium do exceed free electrons, by 1.2 and 8, but only over a few eV, around 79 eV
-# and above their 3d edges (686, 728 eV): shape resonances in the longitudinal term, which independent particles
-# exaggerate.
+# and above their 3d edges (686, 728 eV): shape resonances in the longitudinal
+# term, which independent particles exaggerate.
 #
 # ## A picture for a talk
 
