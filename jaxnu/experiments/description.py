@@ -106,7 +106,8 @@ def _background(experiment: Experiment) -> str:
         norm = "floating norm"
     weak = "; weak scattering on electrons added, fixed" if experiment.adds_weak else ""
     low, high = float(p.background.min()), float(p.background.max())
-    return f"{low:.4g} to {high:.4g} /(kg keV d), {norm}{weak}"
+    rate = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+    return f"{rate} /(kg keV d), {norm}{weak}"
 
 
 def _nuisances(experiment: Experiment) -> dict[str, str]:
