@@ -60,11 +60,11 @@ def instance(name: str, value: Any, kind: type, remedy: str) -> None:
         )
 
 
-def magnetic_moment(name: str, mu: Any) -> None:
-    """Refuse a μ that is negative, NaN or plainly not in Bohr magnetons."""
+def magnetic_moment(name: str, mu: Any, open_low: bool = False) -> None:
+    """Refuse a μ that is negative (or zero, open_low), NaN or plainly not in Bohr magnetons."""
     number_range(
         name, mu, 0.0, MU_MAX, "μ_B",
-        "magnetic moments are in Bohr magnetons, so 11e-12 is written 1.1e-11",
+        "magnetic moments are in Bohr magnetons, so 11e-12 is written 1.1e-11", open_low=open_low,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from jaxnu._version import __version__
 from jaxnu.commands import atom, curves, design, examine, experiments, fit, flux, limit, toys
 from jaxnu.commands.atom import BUILD
 from jaxnu.commands.common import EXIT_BAD_INPUT, Parser
-from jaxnu.errors import FitError, InputError, TableCacheWarning
+from jaxnu.errors import CacheWarning, FitError, InputError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -24,6 +24,9 @@ def _compile_quickly(words: Sequence[str]) -> None:
     build of a table is the exception: level 0 saves a fifth of its compile time and nearly doubles
     the rest; levels 1 to 3 are alike. Toys are another, and they have a device for each core.
     """
+    # the compilation cache says of every program that the machine may not run it, wrongly; lines
+    # that say "error" would bury the one that is
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     flags = os.environ.get("XLA_FLAGS", "")
     toys = list(words[:1]) == ["toys"]
     if "xla_backend_optimization_level" not in flags:
@@ -70,7 +73,7 @@ def _one_line(show: Callable[..., None]) -> Callable[..., None]:
     """Warnings of jaxnu as a line like its errors, with no place in the code; others as before."""
 
     def shown(message: Warning, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, TableCacheWarning):
+        if issubclass(category, CacheWarning):
             print(f"jaxnu: warning: {message}", file=sys.stderr)
         else:
             show(message, category, *place, **more)
@@ -86,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", TableCacheWarning)
+            warnings.simplefilter("always", CacheWarning)
             warnings.showwarning = _one_line(warnings.showwarning)
             arguments.run(arguments)
         sys.stdout.flush()

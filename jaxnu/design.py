@@ -280,16 +280,13 @@ def cheapest_detector(
     if response is None:
         response = make_response(experiment.target)
     check_target(experiment, response)
-    names = _check_free(experiment, costs, free)
+    names = check_free(experiment, costs, free)
     chosen = dataclasses.replace(costs, parameters={n: costs.parameters[n] for n in names})
     given = {n: value_of(experiment, n) for n in names}
     if target_mu_B is None:
         found = sensitivity(experiment, response, confidence_level, convention)
         target_mu_B = float(found.limit_mu_B)
-    checks.number_range(
-        "target_mu_B", target_mu_B, 0.0, checks.MU_MAX, "μ_B",
-        "magnetic moments are in Bohr magnetons, so 5e-12 is written 5e-12", open_low=True,
-    )  # fmt: skip
+    checks.magnetic_moment("target_mu_B", target_mu_B, open_low=True)
     room = _with_room(experiment, chosen)
     low = np.log([chosen.parameters[n].lowest for n in names])
     high = np.log([chosen.parameters[n].highest for n in names])
@@ -340,7 +337,8 @@ def cheapest_detector(
     )
 
 
-def _check_free(experiment: Experiment, costs: Costs, free: Sequence[str]) -> tuple[str, ...]:
+def check_free(experiment: Experiment, costs: Costs, free: Sequence[str]) -> tuple[str, ...]:
+    """The free parameters in alphabetic order; InputError for one unknown, twice or unpriced."""
     known = parameters_of(experiment)
     names = tuple(free)
     if not names or len(set(names)) < len(names):

@@ -9,5 +9,5 @@ class FitError(RuntimeError):
     """A fit or root search that did not converge; never replaced by a start value."""
 
 
-class TableCacheWarning(UserWarning):
-    """The cache of computed tables could not be used; the result is right all the same."""
+class CacheWarning(UserWarning):
+    """The cache of tables or programs could not be used; the result is right all the same."""

@@ -4,11 +4,12 @@ Imported first by each module that makes jax arrays.
 """
 
 import os
+import warnings
 from pathlib import Path
 
 import jax
 
-from jaxnu.errors import InputError
+from jaxnu.errors import CacheWarning, InputError
 
 if os.environ.get("JAXNU_ENABLE_X64", "1") != "0":
     jax.config.update("jax_enable_x64", True)
@@ -37,6 +38,19 @@ def enable_compilation_cache() -> Path:
     The command line does this by itself; a library user calls it once, before the first result.
     """
     folder = cache_folder() / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        warnings.warn(
+            f"{folder} cannot be written, so programs are compiled anew each time; set "
+            "JAXNU_CACHE_DIR to a folder of yours",
+            CacheWarning,
+            stacklevel=2,
+        )
+        return folder
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

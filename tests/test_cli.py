@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -14,6 +15,8 @@ import jaxnu
 from jaxnu.atom import build, table_store
 from jaxnu.atom.table_files import read_table
 from jaxnu.cli import _compile_quickly, main
+from jaxnu.errors import CacheWarning
+from jaxnu.precision import enable_compilation_cache
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SHIPPED = Path(jaxnu.__file__).parent / "data" / "atoms"
@@ -343,7 +346,7 @@ def test_a_damaged_cache_is_said_in_one_line(capsys, builder, monkeypatch):
     told = [line for line in err.splitlines() if "cannot be used" in line]
     print(told)
     assert len(told) == 1 and told[0].startswith("jaxnu: warning: cached table of He")
-    assert "TableCacheWarning" not in err and "warnings.warn" not in err
+    assert "CacheWarning" not in err and "warnings.warn" not in err
     assert len(builder.calls) == 2
 
 
@@ -559,3 +562,50 @@ def test_a_reader_that_stops_early_sees_no_traceback(tmp_path):
         process.stdout.close()
         errors = process.stderr.read().decode()
     assert "Traceback" not in errors and "BrokenPipe" not in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("limit borexino-2017", "no background model"),
+        ("limit gemma", "has no counts"),
+        ("fit borexino-2017", "no background model"),
+        ("design gemma --free foo --cost cost.toml", "free parameter = 'foo' is unknown"),
+        ("design gemma --free exposure --cost cost.toml --target-limit -3", "--target-limit = -3"),
+        ("toys xenonnt-sr0 --process 0", "--process = 0 without --distributed"),
+    ],
+)
+def test_what_is_refused_is_refused_before_the_work(words, said, capsys, monkeypatch):
+    def no_atom(*_):
+        raise AssertionError("an atom was built")
+
+    assert main(["design", "--new", "cost.toml"]) == 0
+    for command in ("limit", "fit", "design", "toys"):
+        monkeypatch.setattr(f"jaxnu.commands.{command}.named_response", no_atom)
+    capsys.readouterr()
+    assert main(words.split()) == 2
+    error = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    print(error)
+    assert len(error) == 1 and said in error[0]
+
+
+def test_a_cache_that_cannot_be_written_is_said_in_a_line(monkeypatch, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("JAXNU_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(CacheWarning, match="JAXNU_CACHE_DIR") as seen:
+        enable_compilation_cache()
+    assert len(str(seen[0].message).splitlines()) == 1
+    assert jax.config.jax_compilation_cache_dir == before
+
+
+def test_a_cache_of_programs_says_nothing(tmp_path):
+    """Of programs found in the cache XLA writes long lines with the word error."""
+    command = [sys.executable, "-c", "import sys, jaxnu.cli; sys.exit(jaxnu.cli.console())",
+               "rate", "xenonnt-sr0", "--response", "free"]  # fmt: skip
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "TF_"))}
+    quiet["JAXNU_CACHE_DIR"] = str(tmp_path)
+    for _ in range(2):
+        done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("jaxnu:") for line in lines if line), lines

@@ -16,7 +16,7 @@ from jaxnu.atom.settings import ATOM_NUMERICS
 from jaxnu.atom.table import AtomTable
 from jaxnu.atom.table_checks import check_table
 from jaxnu.atom.table_files import FORMAT_VERSION, as_stored, read_table, write_table
-from jaxnu.errors import InputError, TableCacheWarning
+from jaxnu.errors import CacheWarning, InputError
 from jaxnu.precision import cache_folder
 
 SOURCES = ("table", "compute")
@@ -60,7 +60,7 @@ def atom_table(
             shipped table that is damaged.
 
     Warns:
-        TableCacheWarning: a damaged file in the cache, which is replaced, or a cache that cannot
+        CacheWarning: a damaged file in the cache, which is replaced, or a cache that cannot
             be written.
     """
     symbol = element_symbol(symbol)
@@ -146,4 +146,4 @@ def _keep(table: AtomTable, path: Path | None) -> None:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(" ".join(text.split()), TableCacheWarning, stacklevel=4)
+    warnings.warn(" ".join(text.split()), CacheWarning, stacklevel=4)

@@ -69,11 +69,11 @@ def _run_design(arguments: argparse.Namespace) -> None:
             f"--target-limit = {arguments.target_limit:g} is given without --free and --cost; give "
             "all three"
         )
-    from jaxnu import sensitivity
+    from jaxnu import checks, sensitivity
     from jaxnu.costs import read_costs
-    from jaxnu.design import cheapest_detector, log_derivatives, parameters_of
+    from jaxnu.design import cheapest_detector, check_free, log_derivatives, parameters_of
     from jaxnu.files import check_writable, write_text
-    from jaxnu.inference.limits import statistic_threshold
+    from jaxnu.inference.limits import check_experiment, statistic_threshold
     from jaxnu.plot import plot_tornado
 
     with step(f"reading {arguments.experiment}"):
@@ -84,15 +84,21 @@ def _run_design(arguments: argparse.Namespace) -> None:
         check_writable(arguments.out / f"{base}.{ending}")
     options = arguments.confidence_level, arguments.convention
     statistic_threshold(*options)
-    costs = read_costs(arguments.cost, parameters_of(experiment)) if arguments.cost else None
+    check_experiment(experiment, "Asimov")
+    costs = free = None
+    if arguments.cost:  # before the first program is compiled
+        costs = read_costs(arguments.cost, parameters_of(experiment))
+        words = [name.strip() for name in arguments.free.split(",") if name.strip()]
+        free = check_free(experiment, costs, words)
+        if arguments.target_limit is not None:
+            checks.magnetic_moment("--target-limit", arguments.target_limit, open_low=True)
     atom = named_response(experiment.target, arguments.response)
     with step("expected limit (compiled on the first run)"):
         forecast = sensitivity(experiment, atom, *options)
     with step("its derivatives"):
         slopes = {"as it is": log_derivatives(experiment, atom, *options)}
     design = None
-    if costs is not None:
-        free = [name.strip() for name in arguments.free.split(",") if name.strip()]
+    if costs is not None and free is not None:
         with step("cheapest detector"):
             design = cheapest_detector(
                 experiment, costs, free, arguments.target_limit, atom, *options

@@ -57,12 +57,16 @@ def add_commands(command: Command) -> None:
 def _run_fit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
     from jaxnu.inference import fit_parameters, moment_limits
+    from jaxnu.inference.limits import check_experiment
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
     path = arguments.out / f"{'-'.join(['fit', *(one.name for one in experiments)])}.json"
     make_folder(arguments.out)
     check_writable(path)
+    data = "Asimov" if arguments.asimov else "observed"
+    for one in experiments:  # before the atoms, which may take a minute
+        check_experiment(one, data)
     made = {
         target: named_response(target, arguments.response)
         for target in dict.fromkeys(one.target for one in experiments)
@@ -70,7 +74,7 @@ def _run_fit(arguments: argparse.Namespace) -> None:
     atoms = [made[one.target] for one in experiments]
     options = {
         "confidence_level": arguments.confidence_level,
-        "data": "Asimov" if arguments.asimov else "observed",
+        "data": data,
         "shared": _words(arguments.shared),
     }
     result: ParameterFit | MomentLimits

@@ -68,7 +68,7 @@ def add_commands(command: Command) -> None:
 def _run_limit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
     from jaxnu.inference import convergence, limit, sensitivity
-    from jaxnu.inference.limits import check_method, refined_model
+    from jaxnu.inference.limits import check_experiment, check_method, refined_model
     from jaxnu.plot import plot_limit
 
     with step(f"reading {' '.join(arguments.experiment)}"):
@@ -77,9 +77,6 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     make_folder(arguments.out)
     for ending in ("png", "json"):  # before the work, not after it
         check_writable(arguments.out / f"{base}.{ending}")
-    targets = dict.fromkeys(one.target for one in experiments)
-    made = {target: named_response(target, arguments.response) for target in targets}
-    atoms = [made[one.target] for one in experiments]
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
@@ -87,6 +84,11 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     }
     check_method(**options)
     find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
+    for each in experiments:  # before the atoms, which may take a minute
+        check_experiment(each, data)
+    targets = dict.fromkeys(one.target for one in experiments)
+    made = {target: named_response(target, arguments.response) for target in targets}
+    atoms = [made[one.target] for one in experiments]
     options |= {"details": arguments.details}
     if len(experiments) > 1 or arguments.shared:
         shared = [name.strip() for name in arguments.shared.split(",") if name.strip()]

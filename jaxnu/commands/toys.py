@@ -14,6 +14,7 @@ from jaxnu.commands.common import (
     step,
     whole,
 )
+from jaxnu.errors import InputError
 
 if TYPE_CHECKING:
     from jaxnu.inference.toy_limits import ExperimentToys
@@ -64,6 +65,12 @@ def _run(arguments: argparse.Namespace) -> None:
     check_method(arguments.confidence_level, arguments.convention, "profile")
     checks.magnetic_moment("--mu", arguments.mu)
     checks.number_range("--toys", arguments.toys, 1, 1e9, "", "give the number of toys")
+    for name in ("coordinator", "processes", "process"):
+        if getattr(arguments, name) is not None and not arguments.distributed:
+            raise InputError(
+                f"--{name} = {getattr(arguments, name)} without --distributed; give --distributed "
+                "too, or leave it out: this process would do all the toys"
+            )
     for path in filter(None, (arguments.json, arguments.checkpoint)):
         check_writable(path)
     first = True

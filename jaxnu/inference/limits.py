@@ -462,6 +462,7 @@ def _profile_limit(
 
 
 def check_experiment(experiment: Experiment, data: str) -> None:
+    """Refuse an experiment without what a limit needs: a background, and counts if "observed"."""
     checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
     measured = experiment.difference is not None and data == "observed"
     if not experiment.has_background and not measured:

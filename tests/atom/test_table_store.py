@@ -18,7 +18,7 @@ from jaxnu.atom.table import AtomTable, ShellTable
 from jaxnu.atom.table_files import read_table, write_table
 from jaxnu.atom.table_store import atom_table
 from jaxnu.constants import ATOMIC_MOMENTUM_keV, ELECTRON_MASS_keV
-from jaxnu.errors import InputError, TableCacheWarning
+from jaxnu.errors import CacheWarning, InputError
 
 ROOT = Path(jaxnu.__file__).parent.parent
 CHARGES = {"H": 1, "He": 2}
@@ -66,7 +66,7 @@ def builds(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_unexpected_warning():
     with warnings.catch_warnings():
-        warnings.simplefilter("error", TableCacheWarning)
+        warnings.simplefilter("error", CacheWarning)
         yield
 
 
@@ -208,7 +208,7 @@ def test_a_damaged_file_is_found_said_and_replaced(cache, builds, damage):
     first = atom_table("H")
     (path,) = cache.iterdir()
     damage(path)
-    with pytest.warns(TableCacheWarning, match="cached table of H cannot be used") as told:
+    with pytest.warns(CacheWarning, match="cached table of H cannot be used") as told:
         assert same(atom_table("H"), first)
     assert len(told) == 1 and len(str(told[0].message).splitlines()) == 1
     print(told[0].message)
@@ -220,7 +220,7 @@ def test_a_damaged_file_is_found_said_and_replaced(cache, builds, damage):
 
 def test_a_cache_that_cannot_be_written_costs_no_result(cache, builds):
     cache.parent.write_text("a file where the folder should be")
-    with pytest.warns(TableCacheWarning, match="set JAXNU_CACHE_DIR") as told:
+    with pytest.warns(CacheWarning, match="set JAXNU_CACHE_DIR") as told:
         table = atom_table("H")
     assert len(told) == 1 and len(str(told[0].message).splitlines()) == 1
     print(told[0].message)
@@ -232,7 +232,7 @@ def test_a_folder_in_place_of_the_file(cache, builds):
     (path,) = cache.iterdir()
     path.unlink()
     path.mkdir()
-    with pytest.warns(TableCacheWarning) as told:
+    with pytest.warns(CacheWarning) as told:
         assert atom_table("H").symbol == "H"
     assert len(told) == 2  # cannot be read, cannot be replaced
     assert list(cache.iterdir()) == [path]
@@ -243,7 +243,7 @@ def test_no_home_folder(builds, monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(table_store, "cache_folder", no_home)
-    with pytest.warns(TableCacheWarning, match="no home folder"):
+    with pytest.warns(CacheWarning, match="no home folder"):
         assert atom_table("H").symbol == "H"
 
 
