@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ from jaxnu.atom.table_files import read_table
 from jaxnu.cli import _compile_quickly, main
 from jaxnu.errors import CacheWarning
 from jaxnu.precision import enable_compilation_cache
+
+
+from jaxnu.cross_sections import CHANNELS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SHIPPED = Path(jaxnu.__file__).parent / "data" / "atoms"
@@ -146,6 +150,36 @@ def test_rate_and_lists(capsys):
     assert "13.9 m from a 3 GW reactor" in capsys.readouterr().out
     assert main(["cite"]) == 0
     assert "@article{Kouzakov2011," in capsys.readouterr().out
+
+
+PER = {  # what each channel's cross section is divided by, written out
+    "magnetic": "", "weak": "", "charge-radius": " per cm^2", "charge-radius-squared": " per cm^4",
+    "millicharge-weak": " per e", "millicharge": " per e^2",
+    "millicharge-charge-radius": " per e cm^2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("command", ["rate", "cross-section"])
+def test_each_channel_names_its_unit(command, channel, capsys, monkeypatch):
+    """In the table, in the CSV and on the picture; the help lists the channel."""
+    labels = []
+    monkeypatch.setattr("jaxnu.plot.plot_curves", lambda *arguments: labels.append(arguments[3]))
+    of = ["gemma", "--T-max-keV", "20"]
+    if command == "cross-section":
+        of = ["--target", "Ge", "--energy-keV", "1000"]
+    words = ["--response", "free", "--points", "3", "--csv", "x.csv", "--plot", "x.png"]
+    assert main([command, *of, *words, "--channel", channel]) == 0
+    unit = {"rate": "dR/dT [1/(kg keV d)", "cross-section": "dsigma/dT [cm^2/keV per atom"}[command]
+    expected = unit + PER[channel] + "]"
+    title, quantity = capsys.readouterr().out.splitlines()[0].split("; ")
+    assert quantity == expected and labels == [expected]
+    assert title.endswith("mu_nu = 1e-11 mu_B" if channel == "magnetic" else f", {channel}")
+    assert Path("x.csv").read_text().splitlines()[0].split("; ")[1] == expected
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    listed = capsys.readouterr().out.split("--channel CHANNEL")[-1].split("--T-min")[0]
+    assert channel in re.sub(r"(?<=-)\s+", "", listed).replace(",", " ").split()
 
 
 # ---- sources -------------------------------------------------------------------------------------
@@ -453,6 +487,35 @@ BAD = {
         ["T-max-keV = 0"],
     ),
     "T beyond the source": (["rate", "gemma", "--T-max-keV", "9000"], ["T_keV[", "(0, 8000]"]),
+    "mu of another channel": (
+        ["rate", "gemma", "--channel", "millicharge", "--mu", "1e-11"],
+        ["--mu = 1e-11", "--channel millicharge", "option of: magnetic"],
+    ),
+    "mu of weak scattering": (
+        ["cross-section", "--target", "Ge", "--energy-keV", "9", "--channel", "weak", "--mu", "0"],
+        ["--mu = 0", "--channel weak", "option of: magnetic"],
+    ),
+    "flavor of the magnetic channel": (
+        ["cross-section", "--target", "Ge", "--energy-keV", "9", "--flavor", "nu_mu"],
+        ["--flavor = nu_mu", "--channel magnetic", "option of: weak, charge-radius"],
+    ),
+    "unknown channel": (["rate", "gemma", "--channel", "weka"], ["channel = 'weka'", "'weak'"]),
+    "unknown flavor": (
+        [
+            "cross-section",
+            "--target",
+            "Ge",
+            "--energy-keV",
+            "9",
+            "--response",
+            "free",
+            "--channel",
+            "weak",
+            "--flavor",
+            "nu_x",
+        ],
+        ["flavor = 'nu_x'", "nu_tau"],
+    ),
     "negative mu": (["rate", "gemma", "--mu", "-1e-11"], ["mu = -1e-11", "[0, 1e-06]"]),
     "picture into a folder": (["rate", "gemma", "--plot", "/"], ["'/'", "folder"]),
     "table without a folder": (["rate", "gemma", "--csv", "no/x.csv"], ["no/x.csv"]),

@@ -143,8 +143,12 @@ def grid_arguments(sub: argparse.ArgumentParser, low: float, high: float | None)
         if high is None
         else f"{high:g}"
     )
-    sub.add_argument("--mu", type=number, default=1e-11, help="mu_nu in mu_B (default 1e-11)")
-    sub.add_argument("--channel", default="magnetic", help="magnetic (default) or weak")
+    sub.add_argument("--mu", type=number,
+                     help="mu_nu in mu_B, magnetic channel (default 1e-11)")  # fmt: skip
+    sub.add_argument("--channel", default="magnetic",
+                     help="magnetic (default), weak, or a coefficient that adds to weak: "
+                          "charge-radius, charge-radius-squared, millicharge-weak, millicharge, "
+                          "millicharge-charge-radius")  # fmt: skip
     sub.add_argument("--T-min-keV", type=number, default=low, help=f"default {low:g}")
     sub.add_argument("--T-max-keV", type=number, default=high, help=f"default {upper}")
     sub.add_argument("--points", type=count, default=500, help="logarithmic grid (default 500)")
@@ -189,16 +193,36 @@ def grid(arguments: argparse.Namespace, high: float) -> Any:
     return np.geomspace(low, high, arguments.points)
 
 
-def check_mu(mu: float) -> None:
+def moment(arguments: argparse.Namespace) -> float:
+    """μ_ν [μ_B] of the command line, once each option is known to belong to the channel."""
     from jaxnu import checks
+    from jaxnu.cross_sections import CHANNELS
 
+    checks.one_of("channel", arguments.channel, CHANNELS)
+    magnetic = arguments.channel == "magnetic"
+    foreign = "flavor" if magnetic else "mu"
+    value = getattr(arguments, foreign, None)
+    if value is not None:
+        of = ", ".join(name for name in CHANNELS if (name == "magnetic") != magnetic)
+        raise InputError(
+            f"--{foreign} = {value} does not belong to --channel {arguments.channel}; it is an "
+            f"option of: {of}; leave it out or change the channel"
+        )
+    mu = 1e-11 if arguments.mu is None else arguments.mu
     checks.magnetic_moment("mu", mu)
+    return float(mu)
 
 
-def channel(arguments: argparse.Namespace) -> str:
-    if arguments.channel == "magnetic":
-        return f"mu_nu = {arguments.mu:g} mu_B"
-    return arguments.channel
+def channel_title(channel: str, mu: float) -> str:
+    return f"mu_nu = {mu:g} mu_B" if channel == "magnetic" else channel
+
+
+def channel_quantity(name: str, unit: str, channel: str) -> str:
+    """What a curve is, with its unit: a coefficient is per unit of its parameter."""
+    from jaxnu.cross_sections.charge import COEFFICIENT_UNITS
+
+    per = f" {COEFFICIENT_UNITS[channel]}" if channel in COEFFICIENT_UNITS else ""
+    return f"{name} [{unit}{per}]"
 
 
 def report(

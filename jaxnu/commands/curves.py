@@ -4,10 +4,11 @@ import argparse
 
 from jaxnu.commands.common import (
     Command,
-    channel,
-    check_mu,
+    channel_quantity,
+    channel_title,
     grid,
     grid_arguments,
+    moment,
     named_experiment,
     named_response,
     number,
@@ -21,7 +22,7 @@ def add_commands(command: Command) -> None:
     """Declare jaxnu rate, jaxnu cross-section."""
     sub = command(
         "rate", _run_rate, "signal rate dR/dT of an experiment's source and target",
-        "Prints dR/dT in 1/(kg keV d), before the detector.\n\n"
+        "Prints dR/dT in 1/(kg keV d), before the detector; a coefficient per its parameter.\n\n"
         "  jaxnu rate xenonnt-sr0 --response central-field --response free --plot rate.png",
     )  # fmt: skip
     sub.add_argument("experiment", help="a shipped name (jaxnu experiments) or a TOML file")
@@ -38,7 +39,8 @@ def add_commands(command: Command) -> None:
     sub.add_argument("--energy-keV", type=number, required=True, help="neutrino energy")
     response_argument(sub, several=True)
     grid_arguments(sub, 0.01, None)
-    sub.add_argument("--flavor", default="nu_e", help="nu_e, antinu_e, nu_mu, … (weak channel)")
+    sub.add_argument("--flavor",
+                     help="nu_e (default), antinu_e, …; all channels but magnetic")  # fmt: skip
 
 
 def _run_rate(arguments: argparse.Namespace) -> None:
@@ -46,18 +48,19 @@ def _run_rate(arguments: argparse.Namespace) -> None:
 
     from jaxnu.rates import rate
 
+    mu, channel = moment(arguments), arguments.channel
     with step(f"reading {arguments.experiment}"):
         experiment = named_experiment(arguments)
     T = grid(arguments, arguments.T_max_keV)
-    check_mu(arguments.mu)
     source, curves = experiment.parameters.source, {}
     for model in arguments.response or ["central-field"]:
         atom = named_response(experiment.target, model)
         with step(f"rate, {model}"):
-            value = rate(T, source, atom, arguments.mu**2, arguments.channel)
+            value = rate(T, source, atom, mu**2, channel)
         curves[model] = np.asarray(value)
-    title = f"{source.name} on {experiment.target}, {channel(arguments)}"
-    report(arguments, T, curves, curves, "dR/dT [1/(kg keV d)]", title)
+    title = f"{source.name} on {experiment.target}, {channel_title(channel, mu)}"
+    quantity = channel_quantity("dR/dT", "1/(kg keV d)", channel)
+    report(arguments, T, curves, curves, quantity, title)
 
 
 def _run_cross_section(arguments: argparse.Namespace) -> None:
@@ -67,6 +70,7 @@ def _run_cross_section(arguments: argparse.Namespace) -> None:
     from jaxnu.cross_sections import cross_section
 
     enable_compilation_cache()
+    mu, channel, flavor = moment(arguments), arguments.channel, arguments.flavor or "nu_e"
     E = arguments.energy_keV
     checks.number_range(
         "energy-keV", E, 0.0, 1e9, "keV", "give a neutrino energy above zero", open_low=True
@@ -82,12 +86,10 @@ def _run_cross_section(arguments: argparse.Namespace) -> None:
     for model, atom in atoms.items():
         with step(f"cross section, {model}"):
             shells = np.asarray(
-                cross_section(
-                    T, E, atom, arguments.mu, arguments.channel, flavor=arguments.flavor,
-                    by_shell=True,
-                )
-            )  # fmt: skip
+                cross_section(T, E, atom, mu, channel, flavor=flavor, by_shell=True)
+            )
         totals[model] = columns[model] = shells.sum(axis=-1)
         columns |= {f"{model}:{label}": shells[:, i] for i, label in enumerate(atom.labels)}
-    title = f"{E:g} keV neutrino on {arguments.target}, {channel(arguments)}"
-    report(arguments, T, totals, columns, "dsigma/dT [cm^2/keV per atom]", title)
+    title = f"{E:g} keV neutrino on {arguments.target}, {channel_title(channel, mu)}"
+    quantity = channel_quantity("dsigma/dT", "cm^2/keV per atom", channel)
+    report(arguments, T, totals, columns, quantity, title)

@@ -28,6 +28,14 @@ CHARGE_POWERS = {
     "millicharge-charge-radius": (1, 1),
     "millicharge": (0, 2),
 }
+# channel → what its coefficient is per; the others are whole cross sections
+COEFFICIENT_UNITS = {
+    "charge-radius": "per cm^2",
+    "charge-radius-squared": "per cm^4",
+    "millicharge-weak": "per e",
+    "millicharge-charge-radius": "per e cm^2",
+    "millicharge": "per e^2",
+}
 NEUTRINO_MASS_eV = 0.05  # sqrt(Δm²_atm): at least one neutrino is as heavy
 
 

@@ -39,16 +39,19 @@ class CentralField(Response):
         S = F (3Q² + 2mT) / [Q⁴ (p_z² + p0²)³],   R = G 2mT / [m² Q⁴ (p_z² + p0²)²]
     where F and G vary slowly (for 1s of a hydrogen-like ion both are one function: docs/physics.md,
     section 4). They are tensor splines, cubic in x = ln(1 + ε/1 eV) and quintic in
-    u = asinh(2 p_z/p0), or in ln Q for tables on fixed momenta. Outside of its nodes in u a table
-    goes on with constant F and G: S ∝ Q², R constant at small Q. A spline that turns negative in
-    a dip counts as zero. Between ε = 0 and the first node the cubic goes on, by one step at most.
+    u = asinh(2 p_z/p0), or in ln Q for tables on fixed momenta. A spline that turns negative in a
+    dip counts as zero. Between ε = 0 and the first node the cubic goes on, by one step at most.
 
     thresholds="model": T = ε + |E_nl|. "measured": T = ε + tabulated binding energy of each X-ray
     subshell, which takes its electrons' share of its nl; S is unchanged at fixed ε and R scaled by
     (T/T_model)², so that R(T, Q→0) = T² lim S/Q² still holds. Lines shift alike.
 
     Range: T from the first excitation to `T_max_keV` (ε = 100 keV in the tables of jaxnu); beyond
-    it values are NaN. Nonrelativistic. No hole in the potential and no correlation: tens of per
+    it values are NaN, below every threshold, T < 0 included, zero. Q in the tables of jaxnu from
+    the light cone Q = T or below, p_z = max(m, 100 p0), to p_z = −9 p0 (Cs 1s) to −74 p0 (Cs 6s),
+    Q above 100 keV (docs/atoms.md). Every other Q ≥ 0 is answered too, with F and G of the nearest
+    end: S ∝ Q² and R constant as Q → 0, both ∝ Q⁻⁸ at large Q (and so are lines). Q < 0 is NaN.
+    Nonrelativistic. No hole in the potential and no correlation: tens of per
     cent near thresholds of d subshells, per cents well above.
     Source: docs/physics.md, section 5. Differentiable in every number but the spline knots.
     """

@@ -97,6 +97,44 @@ def test_below_the_first_node_and_far_from_the_ridge(hydrogen, ion, agree):
     agree("gauge", R, T**2 * S / Q[:2] ** 2, 1e-6)
 
 
+def slopes(parts_of, Q):
+    """d ln(S, R)/d ln Q between Q and 1.01 Q."""
+    return jnp.log(parts_of(1.01 * Q) / parts_of(Q)) / np.log(1.01)
+
+
+@pytest.mark.parametrize("axis", ["p_z", "Q"])
+def test_power_laws_beyond_both_ends_of_the_momenta(known, ion, axis, agree):
+    """Those of the closed form, in slope and, where F has become constant, in value."""
+    nodes = None if axis == "p_z" else ATOMIC_MOMENTUM_keV * np.geomspace(1e-4, 500.0, 400)
+    shell = known.shell("1s", 1.0, momenta=nodes, axis=axis)
+    atom = CentralField.from_table(known.table("H", shell), "model")
+    for T in (0.02, 1.0, 30.0):
+        for Q, expected in ((1e-5, (2.0, 0.0)), (1e6, (-8.0, -8.0))):
+            ours, theirs = (partial(parts, a, T) for a in (atom, ion))
+            for name, got, law in zip("SR", slopes(ours, Q), expected, strict=True):
+                agree(f"{axis}, T = {T}, Q = {Q}, {name}", got, law, 1e-4, 1.0)
+            agree("closed form", slopes(theirs, Q), np.array(expected), 1e-4, 1.0)
+            agree("value", ours(Q), theirs(Q), 1e-2)
+
+
+def test_power_laws_beyond_a_shipped_table():
+    """Every subshell of germanium; a table that ends on the light cone or below it."""
+    atom = jaxnu.response("Ge")
+    T, width = 30.0, np.asarray(atom.widths_keV)
+    low, high = (
+        0.5 * width * np.sinh(np.asarray(end)[list(atom.table)])
+        for end in (atom.momentum.low, atom.momentum.high)
+    )
+    np.testing.assert_allclose(high, np.maximum(M, 100.0 * width), rtol=1e-6)
+    ends = -low + np.sqrt(low**2 + 2.0 * M * np.asarray(atom.model_thresholds_keV))
+    print(f"p_z/p0 from {np.round(low / width)}; Q at threshold to {np.round(ends)} keV")
+    assert np.all(low < -9.0 * width) and np.all(ends > 100.0)
+    assert np.max(np.abs(slopes(partial(shells, atom, T), 1e-4)[0] - 2.0)) < 1e-4
+    assert np.max(np.abs(slopes(partial(shells, atom, T), 1e-4)[1])) < 1e-4
+    assert np.max(np.abs(slopes(partial(shells, atom, T), 1e7) + 8.0)) < 1e-4
+    assert np.all(shells(atom, -1.0, 1.0) == 0.0)
+
+
 def test_a_table_on_fixed_momenta(known, agree):
     """Q nodes, even in ln Q or not; the closed form's F varies as slowly."""
     width = ATOMIC_MOMENTUM_keV
@@ -340,6 +378,12 @@ def test_lines_are_the_closed_form(hydrogen, known, agree):
     closure = got[:, -1] / expected[:, -1]
     rest = known.last_n**3 * np.sum(np.arange(known.last_n, 1e6) ** -3)
     agree("the last line stands for the rest", closure, np.full(closure.shape, rest), 1e-5)
+
+
+def test_power_laws_of_lines_beyond_both_ends(hydrogen):
+    small, large = (np.asarray(slopes(partial(line_parts, hydrogen), Q)) for Q in (1e-5, 1e6))
+    assert np.max(np.abs(small[0] - 2.0)) < 1e-4 and np.max(np.abs(small[1])) < 1e-4
+    assert np.max(np.abs(large + 8.0)) < 1e-4
 
 
 def with_lines(known, **changes):
