@@ -16,11 +16,9 @@ import jaxnu
 from jaxnu.atom import build, table_store
 from jaxnu.atom.table_files import read_table
 from jaxnu.cli import _compile_quickly, main
+from jaxnu.cross_sections import CHANNELS
 from jaxnu.errors import CacheWarning
 from jaxnu.precision import enable_compilation_cache
-
-
-from jaxnu.cross_sections import CHANNELS
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SHIPPED = Path(jaxnu.__file__).parent / "data" / "atoms"
