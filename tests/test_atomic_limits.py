@@ -77,6 +77,7 @@ def test_detectors_have_one_layout():
         )
 
 
+@pytest.mark.slow
 def test_shipped_experiments(germanium):
     rows = catalogue_limits(["texono-2007", "lz-ws2022"], ON_SHELL)
     texono, lz = rows

@@ -109,6 +109,7 @@ def test_fit_of_the_matrix_of_moments(capsys):
     assert list(limits) == ["12", "13", "23"] and f"|mu_12| < {limits['12']:.3g}," in out
 
 
+@pytest.mark.slow
 def test_two_forecasts_in_one(capsys):
     words = "forecast gemma-2010 texono-2007 --response free --method profile --out both"
     assert main(words.split()) == 0
