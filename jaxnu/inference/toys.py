@@ -21,6 +21,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as Spec
 from jaxtyping import Array, Bool, Float, Int
+from scipy.stats import binom
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import FitError, InputError
@@ -34,6 +35,7 @@ from jaxnu.inference.settings import STATISTICS, Statistics
 WIDEST = 64  # toys in one batch at most: those that are done wait for the slowest fit
 CHUNK_BATCHES = 8  # batches per device between two looks at progress and file
 SAVE_EVERY_S = 10.0
+BEYOND = 20  # toys with a larger q than the confidence level's, at least: it to about 25%
 UNFITTED = 0.01  # share of toys without a fit above which the rest is no fair sample
 
 
@@ -386,12 +388,20 @@ def feldman_cousins_interval(
     A grid in x up to beyond the asymptotic end, then bisection at both ends; the same keys at each
     x make the share of toys smooth in x where it is continuous.
 
-    accuracy: relative half-width of the range in which the upper end may lie, given the
-    statistical error of the share and the bisection.
+    accuracy: how far the upper end may lie off, relative: the farther of the x where the share
+    reaches the ends of the central 95% of a binomial share of true value CL, and the bisection.
 
     Raises:
+        InputError: with fewer than 20 toys expected beyond the confidence level.
         FitError: if fits fail, or no end is found.
     """
+    needed = math.ceil(BEYOND / (1.0 - confidence) * (1.0 - 1e-12))
+    if settings.toys < needed:
+        raise InputError(
+            f"confidence = {confidence:g} with {settings.toys} toys leaves "
+            f"{settings.toys * (1.0 - confidence):.2g} of them beyond it; allowed: {BEYOND} or "
+            f"more; lower it, or give infer settings=Statistics(toys={needed})"
+        )
     found = fit(model, settings=settings)
     hat = float(found.theta[0])
     z = confidence_root("two-sided", confidence)
@@ -403,26 +413,38 @@ def feldman_cousins_interval(
         )
     shares: dict[float, float] = {}
 
-    def accepted(x: float) -> bool:
+    def below(level: float, x: float) -> bool:
         if x not in shares:
             shares[x] = _share(model, x, found, settings, seed, progress)
-        return shares[x] < confidence
+        return shares[x] < level
 
     grid = np.unique([*np.linspace(0.0, float(guess[0]), settings.toy_points), hat])
-    inside = [float(x) for x in grid if accepted(float(x))]
-    if not inside or inside[-1] == grid[-1]:
+
+    def ends(level: float) -> tuple[float, float]:
+        """Lowest and highest x with a share below the level."""
+        inside = [float(x) for x in grid if below(level, float(x))]
+        if not inside:
+            return 0.0, 0.0
+        if inside[-1] == grid[-1]:
+            raise FitError(
+                f"no end of the Feldman–Cousins interval below x = {grid[-1]:.4g}; raise "
+                "Statistics.toys"
+            )
+        test = partial(below, level)
+        high = _bisect(test, inside[-1], float(grid[grid > inside[-1]][0]), settings)
+        if inside[0] == 0.0:
+            return 0.0, high
+        return _bisect(test, inside[0], float(grid[grid < inside[0]][-1]), settings), high
+
+    low, high = ends(confidence)
+    if high == 0.0:
         raise FitError(
-            f"no end of the Feldman–Cousins interval below x = {grid[-1]:.4g}; raise "
+            "toys reject every x, the best fit too; allowed: fits that toys repeat; raise "
             "Statistics.toys"
         )
-    high = _bisect(accepted, inside[-1], float(grid[grid > inside[-1]][0]), settings)
-    low = 0.0
-    if inside[0] > 0.0:
-        low = _bisect(accepted, inside[0], float(grid[grid < inside[0]][-1]), settings)
-    error = math.sqrt(confidence * (1.0 - confidence) / settings.toys)
-    surely_in = max((x for x, p in shares.items() if p < confidence - error), default=0.0)
-    out = (x for x, p in shares.items() if x > high and p >= min(confidence + error, 1.0))
-    width = 0.5 * (min(out, default=float(grid[-1])) - min(surely_in, high))
+    spread = binom.ppf([0.025, 0.975], settings.toys, confidence) / settings.toys
+    farthest = max(abs(ends(float(level))[1] - high) for level in spread)
+    width = max(farthest, float(np.diff(grid).max()) * 0.5**settings.toy_bisections)
     order = np.array(sorted(shares))
     return (low, high), (order, np.array([shares[x] for x in order])), width / high
 
