@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -11,7 +12,7 @@ from scipy.special import gammaincinv
 from scipy.stats import norm, poisson
 
 from jaxnu import FitError, InputError
-from jaxnu.inference.bayes import nodes
+from jaxnu.inference.bayes import inside_bounds, nodes
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.methods import expected_limits, infer, significance
 from jaxnu.inference.model import Sample, binned, build_model, difference
@@ -136,18 +137,58 @@ def test_bayes_with_an_uncertain_background_by_another_integration(agree):
     assert result.accuracy < 1e-4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "b"), [(2, 10.0), (5, 30.0), (1, 3.0)])
+def test_bayes_of_a_background_that_may_vanish(n, b, agree):
+    """σ = 100%: the bound 1 + α = 0 cuts the nuisance 1σ from its centre and near the fit."""
+    t, w = np.polynomial.legendre.leggauss(200)
+    alpha, weight = -1.0 + 6.5 * (1.0 + t), 6.5 * w
+
+    def above(x):
+        """∫_x^∞ of the marginal density: Σ_k≤n of Poisson probabilities, over α."""
+        upper = poisson.cdf(n, x + b * (1.0 + alpha))
+        return np.sum(weight * norm.pdf(alpha) * upper)
+
+    expected = brentq(lambda x: above(x) - 0.1 * above(0.0), 0.5, 20.0, xtol=1e-10)
+    result = infer(counting(n, b, 1.0), "bayes")
+    agree(f"n = {n}, b = {b}", result.value, expected, 1e-6)
+    assert result.accuracy < 1e-6
+
+
 def test_quasi_random_nodes_are_those_of_quadrature(agree):
-    """∫ of a skewed function in three dimensions, both sets."""
+    """∫ of a skewed function in three dimensions, both sets, and in two, cut off and not."""
     from jaxnu.inference.settings import STATISTICS
 
     def integral(z, w):
         f = np.exp(-0.5 * np.sum(z**2, axis=1)) * (1.0 + 0.3 * z[:, 0] + 0.5 * z[:, 1] ** 2)
         return np.sum(np.exp(w) * f)
 
+    def inside(low, second):
+        t, w = nodes(2, STATISTICS, second)
+        move = jax.vmap(lambda t: inside_bounds(t, jnp.eye(2), low, jnp.full(2, np.inf)))
+        z, log_volume = move(jnp.asarray(t))
+        return integral(np.asarray(z), w + np.asarray(log_volume))
+
+    a, b = -1.0, -0.3
+    moments = norm.sf(a) * norm.sf(b) + 0.3 * norm.pdf(a) * norm.sf(b)
+    moments += 0.5 * norm.sf(a) * (norm.sf(b) + b * norm.pdf(b))
     for second in (False, True):
         agree("3 dimensions", integral(*nodes(3, STATISTICS, second)), 1.5 * (2 * np.pi) ** 1.5,
               0.01)  # fmt: skip
-        agree("2 dimensions", integral(*nodes(2, STATISTICS, second)), 1.5 * 2 * np.pi, 1e-12)
+        agree("2 dimensions", inside(jnp.full(2, -np.inf), second), 1.5 * 2 * np.pi, 1e-12)
+        agree("… cut off", inside(jnp.array([a, b]), second), 2.0 * np.pi * moments, 1e-12)
+
+
+def test_nodes_of_correlated_nuisances_stay_inside(agree):
+    """The area of a box, by a slanted Gaussian's nodes."""
+    from jaxnu.inference.settings import STATISTICS
+
+    root, low, high = jnp.array([[2.0, 0.0], [-1.5, 1.0]]), np.array([-0.7, -1.0]), np.ones(2)
+    t, w = nodes(2, STATISTICS, False)
+    delta, log_volume = jax.vmap(lambda t: inside_bounds(t, root, low, high))(jnp.asarray(t))
+    assert np.all(delta >= low - 1e-12) and np.all(delta <= high + 1e-12)
+    area = np.sum(np.exp(w + log_volume)) / 2.0  # det of the root
+    agree("1.7 × 2", area, 3.4, 1e-12)
 
 
 @pytest.mark.long
