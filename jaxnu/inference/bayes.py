@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from scipy.stats import chi2, norm, qmc
 
 from jaxnu import precision  # noqa: F401
-from jaxnu.errors import FitError
+from jaxnu.errors import FitError, InputError
 from jaxnu.inference.crossing import at_x, q_crossing
 from jaxnu.inference.maximum_likelihood import Search, best, bounds, start_point
 from jaxnu.inference.model import Model
@@ -128,6 +128,30 @@ def _marginal(
     return jax.lax.map(at, x, batch_size=8)
 
 
+def check_proper(model: Model) -> None:
+    """Refuse a norm that can take the signal to zero: ∫ p(x) dx has no end, p ~ φ(1/σ)/(σx).
+
+    Where 1 + σα = 0 lies √50 σ or more from the centre of α that tail is below e^-25.
+    """
+    for k, name in enumerate(model.nuisances):
+        edges = []
+        for m in model.measurements:
+            seen = np.any(np.asarray(m.template) != 0.0, axis=1) & np.asarray(m.signal)
+            column = m.norm_names.index(name) if name in m.norm_names else None
+            sigma = np.zeros(seen.size) if column is None else np.asarray(m.norm)[:, column]
+            edges += [-1.0 / s if s != 0.0 else np.inf for s in sigma[seen]]
+        edge = edges[0]
+        reached = float(model.lower[k]) <= edge <= float(model.upper[k])
+        far = name not in model.free and abs(edge - float(model.auxiliary[k])) >= REACH
+        if not reached or far or any(other != edge for other in edges):
+            continue
+        raise InputError(
+            f"norm {name!r} of the signal with σ = {100.0 / abs(edge):.3g}% can take it to zero, "
+            "so the posterior with a flat prior in x has no end; allowed: below 14%; give a "
+            "smaller σ, bounds that keep 1 + σα above zero, or method 'profile'"
+        )
+
+
 def posterior(model: Model, settings: Statistics = STATISTICS, second: bool = False) -> Posterior:
     """Posterior density of x, flat prior in x ≥ 0 and in free nuisances within their bounds.
 
@@ -137,8 +161,10 @@ def posterior(model: Model, settings: Statistics = STATISTICS, second: bool = Fa
     integrated.
 
     Raises:
+        InputError: if a norm can take the signal to zero, which leaves no quantile.
         FitError: if the likelihood does not fall off in x or a nuisance.
     """
+    check_proper(model)
     found, low, high, good = jax.device_get(_range(model, settings))
     if not good or not high > low:
         raise FitError(
@@ -172,6 +198,7 @@ def bayes_interval(
     accuracy: relative change of the upper end with another set of nodes.
 
     Raises:
+        InputError: if the posterior has no end.
         FitError: if that change is above 1%.
     """
     level = 0.5 * (1.0 + confidence) if two_sided else confidence

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from jaxnu import FitError, InputError, limit, response
 from jaxnu.inference import Sample, binned, build_model, infer
+from jaxnu.inference.bayes import posterior
 from jaxnu.inference.toy_limits import toy_model
 
 ASYMPTOTIC = ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)]
@@ -143,6 +144,43 @@ def test_a_nuisance_at_its_bound_by_hand(agree):
 def test_a_flat_direction_at_a_bound_is_refused_by_quadrature():
     with pytest.raises(FitError, match="no curvature"):
         infer(one_norm([0.0, 0.0], [2.0, 3.0], free=("n",)), "bayes")
+
+
+def uncertain_signal(sigma, bounds=None, rest=()):
+    signal = Sample("s", [1.0], signal=True, norms={"efficiency": sigma})
+    return build_model(binned("c", [0.0], [signal, *rest, Sample("b", [3.0])]), bounds=bounds)
+
+
+@pytest.mark.parametrize("method", ["bayes", "nuts"])
+def test_a_signal_that_may_vanish_has_no_posterior(method):
+    """∫ L(x, α) φ(α) dα falls off like 1/x."""
+    if method == "nuts":
+        pytest.importorskip("numpyro", reason="numpyro is not installed")
+    with pytest.raises(InputError, match="norm 'efficiency' of the signal with σ = 30%") as refusal:
+        infer(uncertain_signal(0.3), method)
+    print(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+    with pytest.raises(InputError, match="efficiency"):
+        infer(uncertain_signal(-0.3), method)
+
+
+@pytest.mark.slow
+def test_a_signal_that_cannot_vanish_has_a_posterior(agree):
+    """Of zero counts x is exponential at each α, with mean 1/(1 + σα)."""
+    for sigma, low in ((0.3, -2.0), (0.1, -10.0)):
+        t, w = np.polynomial.legendre.leggauss(200)
+        alpha = low + 0.5 * (8.0 - low) * (1.0 + t)
+        rate = 1.0 + sigma * alpha
+        weight = w * norm.pdf(alpha) / np.maximum(rate, 1e-30)
+
+        def above(x, weight=weight, rate=rate):
+            return np.sum(weight * np.exp(-x * rate)) / np.sum(weight)
+
+        expected = brentq(lambda x: above(x) - 0.1, 0.1, 20.0)
+        found = posterior(uncertain_signal(sigma, {"efficiency": (low, np.inf)}))
+        agree(f"σ = {sigma}", found.quantile(0.9), expected, 1e-5)
+    other = Sample("u", [0.5], signal=True)  # goes on where the first one ends
+    assert 1.0 < posterior(uncertain_signal(0.3, rest=[other])).quantile(0.9) < 5.0
 
 
 # ---- from an experiment --------------------------------------------------------------------------
