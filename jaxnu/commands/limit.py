@@ -183,6 +183,8 @@ def _details(result: "LimitResult") -> list[str]:
         lines.append("  impacts        limit with a nuisance 1 sigma below, above its best fit")
         lines += [
             f"    {name:<14} {below:.5g} {above:.5g} mu_B"
+            if below == below
+            else f"    {name:<14} at its bound"
             for name, (below, above) in result.impacts_mu_B.items()
         ]
     if result.accuracy:

@@ -76,7 +76,8 @@ class LimitResult:
     interval_mu2: both ends of the interval [μ_B²]. significance, p0: Z = √q0 of a discovery and its
         p-value; None where the data cannot be without a signal.
     pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
-    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B].
+    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B]. A nuisance
+        at its bound has neither uncertainty nor impact: NaN, null in JSON.
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
         the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature, chains
         or toys.

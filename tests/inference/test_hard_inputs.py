@@ -1,6 +1,7 @@
 """Hard and bad inputs through `infer` and `limit`: the right answer, or one line that says why."""
 
 import dataclasses
+import json
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import gammaincinv, xlogy
 from scipy.stats import norm
 
 from jaxnu import FitError, InputError, limit, response
-from jaxnu.inference import Sample, binned, build_model, infer
+from jaxnu.inference import Sample, binned, build_model, fit, infer, limit_impacts
 from jaxnu.inference.bayes import posterior
 from jaxnu.inference.toy_limits import toy_model
 
@@ -123,6 +124,11 @@ def test_a_nuisance_at_its_bound_by_hand(agree):
     counts, background = np.array([60.0, 70.0]), np.array([10.0, 20.0])
     result = infer(one_norm(counts, background, bounds={"n": (-1.0, 0.5)}))
     assert int(result.fit.active[1]) == 1 and result.nuisances["n"] == 0.5
+    # α leaves the bound on the way to the limit, so "no spread, no impact" would be wrong
+    assert result.pulls["n"][0] == 0.5 and np.isnan(result.pulls["n"][1])
+    assert np.isnan(result.impacts["n"]).all()
+    written = json.loads(json.dumps(result.as_dict(), allow_nan=False))
+    assert written["pulls"]["n"] == [0.5, None] and written["impacts"]["n"] == [None, None]
     low, high = result.interval
     assert 0.0 < low < result.best_fit < high
 
@@ -138,6 +144,19 @@ def test_a_nuisance_at_its_bound_by_hand(agree):
 
     for x in (low, high):
         agree(f"q({x:.3f})", q(x), norm.isf(0.05) ** 2, 1e-5)
+
+
+@pytest.mark.slow
+def test_impacts_on_a_limit_of_a_nuisance_at_its_bound_are_none():
+    """Of one at its bound there is no 1σ; of the other, far inside, there is."""
+    samples = [
+        Sample("s", SIGNAL, signal=True),
+        Sample("b", [10.0, 20.0], norms={"n": 1.0, "m": 0.1}),
+    ]
+    model = build_model(binned("sr", [60.0, 70.0], samples), bounds={"n": (-1.0, 0.5)})
+    impacts = limit_impacts(model, fit(model))
+    print(impacts)
+    assert np.isnan(impacts["n"]).all() and impacts["m"][0] > impacts["m"][1] > 0.0
 
 
 @pytest.mark.slow
