@@ -28,7 +28,14 @@ from jaxnu.errors import FitError, InputError
 from jaxnu.files import atomic_path, check_writable
 from jaxnu.inference.asymptotics import confidence_root
 from jaxnu.inference.crossing import at_x, check_choice, q_crossing, upper_end
-from jaxnu.inference.maximum_likelihood import Fit, best, check_finite, fit, start_point
+from jaxnu.inference.maximum_likelihood import (
+    Fit,
+    best,
+    bounds,
+    check_finite,
+    fit,
+    start_point,
+)
 from jaxnu.inference.model import Model, needs_signal, simulate, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 
@@ -155,12 +162,12 @@ def run_toys(
     Args:
         model: from build_model; its data matter only for the Monte Carlo factors and free ON/OFF
             backgrounds of each bin.
-        truth: parameter → value at which toys are drawn; those left out are 0.
+        truth: parameter → value inside its bounds at which toys are drawn; those left out are 0.
         count: number of toys.
         tested: values of x at which q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] is evaluated.
         confidence: of the upper limit (profile method) of each toy; None: no limits.
         convention: of it, "two-sided" or "one-sided".
-        seed: a whole number; toy i has the key fold_in(key(seed), i).
+        seed: a whole number from 0; toy i has the key fold_in(key(seed), i).
         checkpoint: a file (.npz) that keeps finished toys; an interrupted run that finds it goes
             on and ends with the same answer.
         progress: show a bar with the time left.
@@ -176,9 +183,9 @@ def run_toys(
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
     check_finite(model)
-    checks.number_range("count", count, 1, 1e9, "toys", "give the number of toys")
-    for name in truth:
-        checks.one_of("parameter", name, model.names)
+    checks.whole_number("count", count, 1)
+    checks.whole_number("seed", seed, 0)
+    theta = _checked_truth(model, truth)
     root = 0.0
     if confidence is not None:
         check_choice("profile", ("profile",), convention, confidence)
@@ -188,7 +195,6 @@ def run_toys(
                 f"confidence = {confidence:g} one-sided lies below the best fit; allowed for toys: "
                 "above 0.5"
             )
-    theta = np.array([float(truth.get(name, 0.0)) for name in model.names])
     points = np.asarray(tested, float).reshape(-1)
     checks.number_range("tested", points, 0.0, 1e300, "", "x ≥ 0")
     done = _Store.open(model, theta, points, root, seed, count, checkpoint, settings)
@@ -225,6 +231,23 @@ def run_toys(
         names=model.names,
         seed=seed,
     )
+
+
+def _checked_truth(model: Model, truth: Mapping[str, float]) -> np.ndarray:
+    """θ of the truth, refused outside the bounds (but for the rounding of a fit at one)."""
+    for name in truth:
+        checks.one_of("parameter", name, model.names)
+    low, high = (np.asarray(end) for end in bounds(model))
+    theta = np.array([float(truth.get(name, 0.0)) for name in model.names])
+    slack = 1e-6 * (1.0 + np.abs(theta))
+    bad = ~(np.isfinite(theta) & (theta >= low - slack) & (theta <= high + slack))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(
+            f"truth of {model.names[at]!r} = {theta[at]:g} is outside [{low[at]:g}, "
+            f"{high[at]:g}]; give a value inside the bounds of the model"
+        )
+    return np.clip(theta, low, high)
 
 
 def start_processes(
@@ -370,8 +393,13 @@ def _bar(wanted: bool, total: int, completed: int) -> Any:
 def coverage(toys: Toys) -> tuple[float, float]:
     """(share of toys whose upper limit is at or above the true x, its binomial error)."""
     chosen = toys.check().converged
-    share = float(np.mean(toys.limit[chosen] >= toys.truth[0]))
-    return share, math.sqrt(max(share * (1.0 - share), 1e-12) / chosen.sum())
+    return binomial_share(toys.limit[chosen] >= toys.truth[0])
+
+
+def binomial_share(chosen: Bool[np.ndarray, "toys"]) -> tuple[float, float]:
+    """(share, its binomial error √(p(1−p)/n); for none and all that of one toy)."""
+    share, n = float(np.mean(chosen)), chosen.size
+    return share, math.sqrt(max(share * (1.0 - share), (1.0 - 1.0 / n) / n) / n)
 
 
 def feldman_cousins_interval(
@@ -485,6 +513,7 @@ def _crossings(model: Model, roots: Array, settings: Statistics) -> tuple[Array,
 __all__ = [
     "Toys",
     "batch_width",
+    "binomial_share",
     "coverage",
     "feldman_cousins_interval",
     "run_toys",
