@@ -158,6 +158,7 @@ def infer(
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
     checks.one_of("method", method, METHODS)
+    checks.whole_number("seed", seed, 0)
     convention = DEFAULT_CONVENTION[method] if convention is None else convention
     check_choice(method, METHODS, convention, confidence)
     if convention != DEFAULT_CONVENTION[method] and method not in FREE_CONVENTION:
