@@ -255,6 +255,16 @@ def test_counts_without_any_background(agree):
         expected_limits(model)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 2, 20])
+def test_both_ends_of_counts_without_any_background(n, agree):
+    """q = 2 (x − n − n ln(x/n)) at both ends; at x = 0 it is infinite."""
+    for confidence in (0.5, 0.9, 0.9999):
+        for x in infer(counting(n, 0.0), confidence=confidence).interval:
+            q = 2.0 * (x - n - n * np.log(x / n))
+            agree(f"q({x:.4f})", q, norm.ppf(0.5 * (1.0 + confidence)) ** 2, 1e-8)
+
+
 def test_refusals(arrays, build):
     model = build(arrays(1))
     for confidence in (0.0, 1.0, np.nan, "90%"):
