@@ -133,6 +133,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
         f"  best fit       mu_nu^2 = {best:.3g} mu_B^2" + (" (the boundary)" if best == 0 else ""),
         *_details(result),
     ]
+    lines += [f"  note           {note}" for note in result.notes]
     for k, one in enumerate(experiments):
         counts, background, signal = (
             float(np.sum(each[k] if len(experiments) > 1 else each))

@@ -190,6 +190,7 @@ def everything(
         "bands_mu_B": bands,
         "accuracy": 0.5 * found.accuracy,  # of μ, not μ²
         "sampling": found.sampling,
+        "notes": found.notes,
     }
 
 

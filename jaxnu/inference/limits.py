@@ -21,6 +21,7 @@ from jaxnu.inference.crossing import at_x, upper_end
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
 from jaxnu.inference.methods import FREE_CONVENTION, plain_numbers
+from jaxnu.inference.notes import asymptotic_notes, few_counts
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
@@ -83,6 +84,7 @@ class LimitResult:
         or toys.
     sampling: of the method "nuts", see `inference.Inference`.
     shared: nuisances that are one in several experiments.
+    notes: what to know before quoting the limit, see `inference.Inference`; in the summary too.
     Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
     counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
@@ -123,6 +125,7 @@ class LimitResult:
     accuracy: float | None = None
     sampling: dict[str, Any] | None = None
     shared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -137,11 +140,12 @@ class LimitResult:
 
     def summary(self) -> str:
         """One line fit for a paper."""
+        notes = "".join(f"; {note}" for note in self.notes)
         kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
         return (
             f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
             f"({self.experiment}, {kind}, {self.method_words}, "
-            f"atomic model: {self.response}; jaxnu {self.version})"
+            f"atomic model: {self.response}{notes}; jaxnu {self.version})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -459,7 +463,15 @@ def _profile_limit(
         errors=model.errors,
         background=model.expected_background(fit.best),
         signal=value**2 / MU2_UNIT * model.signal,
+        notes=() if traced else _notes(model, value**2 / MU2_UNIT, fit),
     )
+
+
+def _notes(model: Likelihood, x: float, fit: "_Fit") -> tuple[str, ...]:
+    """Whether few counts are expected where the signal lies, at the limit."""
+    if isinstance(model, ExperimentModel):
+        return asymptotic_notes(model.model, np.array([x, *fit.best[1:]]))
+    return few_counts(model.signal, x * model.signal + model.expected_background(fit.best))
 
 
 def check_experiment(experiment: Experiment, data: str) -> None:

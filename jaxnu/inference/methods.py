@@ -29,6 +29,7 @@ from jaxnu.inference.maximum_likelihood import (
     search,
 )
 from jaxnu.inference.model import Model, asimov, needs_signal, unreached
+from jaxnu.inference.notes import asymptotic_notes, bayesian_notes
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 METHODS = (*crossing.METHODS, "bayes", "nuts", "feldman-cousins")
@@ -67,10 +68,13 @@ class Inference:
         fitted there); None for methods without an asymptotic formula, unbinned data, and data that
         cannot be without a signal.
     accuracy: relative error of value by quadrature, chains or toys; 0 where only rounding is left.
+        What `notes` say comes on top.
     critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
     sampling: of "nuts": chains, draws, seed, r_hat and effective number of draws of each parameter,
         divergences; else None.
-    status: one line naming method and convention.
+    notes: what to know before quoting the value: few counts under the signal by an asymptotic
+        method, unknowns of a bin that are profiled in a posterior; empty without any.
+    status: one line naming method, convention and notes.
     """
 
     value: float
@@ -93,6 +97,7 @@ class Inference:
     critical: tuple[np.ndarray, np.ndarray] | None
     status: str
     sampling: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -205,6 +210,12 @@ def infer(
     sigma = _sigma(found)
     centred = np.asarray(found.theta[1:] - model.auxiliary)
     words = WORDS[method].format(delta=delta)
+    notes: tuple[str, ...] = ()
+    if method in crossing.METHODS:
+        notes = asymptotic_notes(model, np.array([interval[1], *found.theta[1:]]))
+    elif method in ("bayes", "nuts"):
+        notes = bayesian_notes(model)
+    level = f"{100 * confidence:g}% CL"
     return Inference(
         value=interval[1],
         interval=interval,
@@ -227,8 +238,9 @@ def infer(
         expected=expected,
         accuracy=accuracy,
         critical=critical,
-        status=f"x < {interval[1]:.4g} at {100 * confidence:g}% CL ({words}; {convention})",
+        status=f"x < {interval[1]:.4g} at {level} ({'; '.join((words, convention, *notes))})",
         sampling=sampling,
+        notes=notes,
     )
 
 

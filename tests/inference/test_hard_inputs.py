@@ -3,16 +3,27 @@
 import dataclasses
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import gammaincinv, xlogy
-from scipy.stats import norm
+from scipy.stats import norm, poisson
 
 from jaxnu import FitError, InputError, limit, response
-from jaxnu.inference import Sample, binned, build_model, fit, infer, limit_impacts
+from jaxnu.inference import (
+    Sample,
+    binned,
+    build_model,
+    fit,
+    infer,
+    limit_impacts,
+    limit_value,
+    on_off,
+)
 from jaxnu.inference.bayes import posterior
+from jaxnu.inference.notes import bayesian_notes, counts_under
 from jaxnu.inference.toy_limits import toy_model
 
 ASYMPTOTIC = ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)]
@@ -23,6 +34,11 @@ SIGNAL = np.array([2.0, 1.0])
 def two_bins(counts, background, signal=SIGNAL):
     samples = [Sample("s", signal, signal=True), Sample("b", background)]
     return build_model(binned("sr", counts, samples))
+
+
+def counting(n, b):
+    samples = [Sample("s", [1.0], signal=True), Sample("b", [b])]
+    return build_model(binned("c", [n], samples))
 
 
 def one_norm(counts, background, free=(), bounds=None):
@@ -163,6 +179,55 @@ def test_impacts_on_a_limit_of_a_nuisance_at_its_bound_are_none():
 def test_a_flat_direction_at_a_bound_is_refused_by_quadrature():
     with pytest.raises(FitError, match="no curvature"):
         infer(one_norm([0.0, 0.0], [2.0, 3.0], free=("n",)), "bayes")
+
+
+@pytest.mark.slow
+def test_few_counts_are_not_covered_and_the_result_says_so(agree):
+    """Coverage by the exact Poisson sum. Without background n = 0 has the limit Δ/2 = 1.353 two-
+    sided, so x = 1.36 is missed with probability e^-1.36; far from this boundary CL is held."""
+
+    def coverage(b, x, convention):
+        n = np.arange(0.0, 200.0)
+        model = counting(0.0, b)
+        limits = jax.vmap(
+            lambda n: limit_value(model.with_data({"c": {"counts": n[None]}}), "profile", 0.9,
+                                  convention)
+        )(n)  # fmt: skip
+        return float(np.sum(poisson.pmf(n, x + b)[np.asarray(limits) >= x]))
+
+    for convention, nominal in (("two-sided", 0.95), ("one-sided", 0.90)):
+        agree(f"b = 0, x = 1.36, {convention}", coverage(0.0, 1.36, convention),
+              1.0 - np.exp(-1.36), 1e-9)  # fmt: skip
+        found = coverage(100.0, 40.0, convention)
+        print(f"b = 100, x = 40, {convention}: {found:.4f}, nominal {nominal}")
+        assert abs(found - nominal) < 0.01
+    for method in ("profile", "cls"):
+        few = infer(counting(0.0, 0.0), method)
+        assert "few counts: 1.4 expected where" in few.status and few.notes[0] in few.status
+        assert json.loads(json.dumps(few.as_dict()))["notes"] == list(few.notes)
+        assert infer(counting(100.0, 100.0), method).notes == ()
+
+
+def test_counts_where_the_signal_lies(agree):
+    """λ of all bins where s follows it, of its own bin where s is narrow; 0 without any."""
+    agree("alike", counts_under([2.0, 1.0], [6.0, 3.0]), 9.0, 1e-12)
+    agree("split", counts_under([1.0, 1.0, 1.0], [3.0, 3.0, 3.0]), 9.0, 1e-12)
+    agree("narrow", counts_under([0.0, 1e-24], [1e6, 3.0]), 3.0, 1e-12)
+    assert counts_under([1.0, 1.0], [0.0, 50.0]) == 0.0
+
+
+@pytest.mark.slow
+def test_what_a_posterior_profiles_is_said():
+    """ON/OFF (3, 3), τ = 1: 4.798 with b profiled, 4.633 with a flat b integrated."""
+    signal = Sample("s", [1.0], signal=True)
+    rough = Sample("b", [3.0], variance=[0.3])
+    free = build_model(on_off("o", [3.0], [3.0], 1.0, [signal], "free"))
+    result = infer(free, "bayes")
+    assert abs(result.value - 4.798) < 5e-4
+    assert "b of each ON/OFF bin profiled, not integrated" in result.status
+    (note,) = bayesian_notes(build_model(binned("c", [3.0], [signal, rough])))
+    assert note == "γ of Monte Carlo errors profiled, not integrated"
+    assert bayesian_notes(counting(3.0, 3.0)) == ()
 
 
 def uncertain_signal(sigma, bounds=None, rest=()):

@@ -290,7 +290,7 @@ def test_bad_input_is_refused_in_one_line(name):
 
 
 def test_a_monte_carlo_error_where_its_template_is_zero_is_refused():
-    """It would be lost: a factor of nothing is nothing. Another sample with a variance carries it."""
+    """A factor of nothing is nothing; another sample with a variance carries it."""
     empty = Sample("mc", [0.0, 2.0], variance=[0.3, 0.3])
     signal = Sample("s", [1.0, 1.0], signal=True)
     with pytest.raises(InputError, match=r"sr: variance\[0\] = 0.3 where the templates"):
