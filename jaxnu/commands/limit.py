@@ -125,7 +125,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
     if result.expected_mu_B is not None:
         lines.append(
             f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal "
-            "(Asimov data)"
+            "(Asimov data, nuisances nominal)"
         )
     lines += [
         f"  convention     {result.method_words}",
@@ -179,7 +179,10 @@ def _details(result: "LimitResult") -> list[str]:
         lines.append(f"  discovery      {result.significance:.3g} sigma, p0 = {result.p0:.3g}")
     if result.bands_mu_B is not None:
         bands = " ".join(f"{value:.4g}" for value in result.bands_mu_B)
-        lines.append(f"  bands          {bands} mu_B at -2 … +2 sigma of the background")
+        lines.append(
+            f"  bands          {bands} mu_B at -2 … +2 sigma of the background, "
+            "nuisances fitted at mu = 0"
+        )
     if result.impacts_mu_B:
         lines.append("  impacts        limit with a nuisance 1 sigma below, above its best fit")
         lines += [

@@ -57,7 +57,8 @@ class LimitResult:
     """An upper limit on μ_ν with everything needed to quote, check and draw it.
 
     limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
-    expected_mu_B: the limit that the expected background alone would give (Asimov data) [μ_B].
+    expected_mu_B: the limit that the expected background alone would give (Asimov data, nuisances
+        nominal) [μ_B].
     nuisances: best-fit values: "background", a factor, where there is one, and each systematic in
         units of its 1σ.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
@@ -80,8 +81,8 @@ class LimitResult:
     impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B]. A nuisance
         at its bound has neither uncertainty nor impact: NaN, null in JSON.
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
-        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature, chains
-        or toys.
+        the nuisances fitted at μ = 0; None with fewer than 3 counts of it under the signal.
+    accuracy: relative error of limit_mu_B by quadrature, chains or toys.
     sampling: of the method "nuts", see `inference.Inference`.
     shared: nuisances that are one in several experiments.
     notes: what to know before quoting the limit, see `inference.Inference`; in the summary too.

@@ -29,7 +29,7 @@ from jaxnu.inference.maximum_likelihood import (
     search,
 )
 from jaxnu.inference.model import Model, asimov, needs_signal, unreached
-from jaxnu.inference.notes import asymptotic_notes, bayesian_notes
+from jaxnu.inference.notes import asymptotic_notes, background_fluctuates, bayesian_notes
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 METHODS = (*crossing.METHODS, "bayes", "nuts", "feldman-cousins")
@@ -65,8 +65,8 @@ class Inference:
     scan_x, scan_q: test statistic −2 ln Λ on a grid (Bayes: −2 ln of the posterior over its peak).
     significance, p0: Z = √q0 and its p-value 1 − Φ(Z), eqs 12, 53 of arXiv:1007.1727.
     expected: limits for background-only data, −2σ to +2σ (Asimov data at x = 0 with the nuisances
-        fitted there); None for methods without an asymptotic formula, unbinned data, and data that
-        cannot be without a signal.
+        fitted there); None for methods without an asymptotic formula, unbinned data, data that
+        cannot be without a signal, and fewer than 3 counts of background under it.
     accuracy: relative error of value by quadrature, chains or toys; 0 where only rounding is left.
         What `notes` say comes on top.
     critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
@@ -207,6 +207,9 @@ def infer(
     binned = all(m.kind != "unbinned" for m in model.measurements)
     if method in crossing.METHODS and binned and not needs_signal(model):
         expected = expected_limits(model, method, confidence, convention, settings)
+        origin = fit(model, held={"x": 0.0}, settings=settings)
+        if not background_fluctuates(model, np.array([expected[2], *origin.theta[1:]])):
+            expected = None
     sigma = _sigma(found)
     centred = np.asarray(found.theta[1:] - model.auxiliary)
     words = WORDS[method].format(delta=delta)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnu.inference.model import Model
 
 FEW = 10.0  # expected counts below which asymptotic formulas are off by several per cent
+FEWEST = 3.0 * (1.0 - 1e-9)  # counts of background under the signal, for bands of it
 REMEDY = "asymptotic formulas do not hold; use feldman-cousins or toys"
 
 
@@ -35,16 +37,14 @@ def few_counts(signal: Any, expected: Any) -> tuple[str, ...]:
     return (f"few counts: {number:.2g} expected where the signal lies, so {REMEDY}",)
 
 
-def asymptotic_notes(model: Model, theta: Any) -> tuple[str, ...]:
-    """`few_counts` of a model at θ = (limit, α̂); nothing where Gaussian data decide.
-
-    Unbinned measurements count by their totals.
-    """
+def _poisson_part(model: Model, theta: Any) -> tuple[Any, Any] | None:
+    """(s, λ) of all bins with counts, unbinned measurements by their totals; None where Gaussian
+    data decide."""
     signals, rates, gaussian = [], [], 0.0
-    unit = np.asarray(theta, float).copy()
-    unit[0] = 1.0
-    for m, at, one in zip(model.measurements, model.rates(theta), model.rates(unit), strict=True):
-        s = np.sum(np.asarray(one)[np.asarray(m.signal)], axis=0)
+    theta = jnp.asarray(theta, float)
+    pairs = zip(model.rates(theta), model.rates(theta.at[0].set(1.0)), strict=True)
+    for m, (at, unit) in zip(model.measurements, pairs, strict=True):
+        s = np.sum(np.asarray(unit)[np.asarray(m.signal)], axis=0)
         if m.kind == "difference":
             gaussian += float(np.sum((np.asarray(m.data["whitening"]) @ s) ** 2))
             continue
@@ -56,12 +56,28 @@ def asymptotic_notes(model: Model, theta: Any) -> tuple[str, ...]:
         signals.append(s)
         rates.append(rate)
     if not signals:
-        return ()
+        return None
     s, rate = np.concatenate(signals), np.concatenate(rates)
     seen = (s > 0.0) & (rate > 0.0)
-    if gaussian > np.sum(s[seen] ** 2 / rate[seen]):
-        return ()
-    return few_counts(s, rate)
+    return None if gaussian > np.sum(s[seen] ** 2 / rate[seen]) else (s, rate)
+
+
+def asymptotic_notes(model: Model, theta: Any) -> tuple[str, ...]:
+    """`few_counts` of a model at θ = (limit, α̂); nothing where Gaussian data decide."""
+    part = _poisson_part(model, theta)
+    return () if part is None else few_counts(*part)
+
+
+def background_fluctuates(model: Model, theta: Any) -> bool:
+    """Whether 3 counts or more of background lie under the signal at θ = (expected limit, α̂̂(0)).
+
+    With fewer there is nothing to fluctuate, and bands of it say nothing.
+    """
+    part = _poisson_part(model, theta)
+    if part is None:
+        return True
+    background = counts_under(*part) - float(theta[0]) * float(np.sum(part[0]))
+    return background >= FEWEST
 
 
 def bayesian_notes(model: Model) -> tuple[str, ...]:
@@ -74,4 +90,10 @@ def bayesian_notes(model: Model) -> tuple[str, ...]:
     return (f"{' and '.join(found)} profiled, not integrated",) if found else ()
 
 
-__all__ = ["asymptotic_notes", "bayesian_notes", "counts_under", "few_counts"]
+__all__ = [
+    "asymptotic_notes",
+    "background_fluctuates",
+    "bayesian_notes",
+    "counts_under",
+    "few_counts",
+]

@@ -208,6 +208,15 @@ def test_few_counts_are_not_covered_and_the_result_says_so(agree):
         assert infer(counting(100.0, 100.0), method).notes == ()
 
 
+@pytest.mark.slow
+def test_bands_of_a_background_that_is_not_there_are_none():
+    """Zero counts fit the free norm to zero; three counts of background fluctuate."""
+    assert infer(one_norm([0.0, 0.0], [20.0, 30.0], free=("n",))).expected is None
+    assert infer(one_norm([20.0, 30.0], [20.0, 30.0], free=("n",))).expected is not None
+    for b, some in ((0.0, False), (2.5, False), (3.0, True)):
+        assert (infer(counting(0.0, b)).expected is not None) == some
+
+
 def test_counts_where_the_signal_lies(agree):
     """λ of all bins where s follows it, of its own bin where s is narrow; 0 without any."""
     agree("alike", counts_under([2.0, 1.0], [6.0, 3.0]), 9.0, 1e-12)
