@@ -14,6 +14,7 @@ from jaxnu.commands.common import (
     number,
     response_argument,
     step,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def add_commands(command: Command) -> None:
                          help="with a profile too: significance, bands, impacts")  # fmt: skip
         sub.add_argument("--shared", default="", metavar="NAMES",
                          help="systematics that are one in all experiments (a,b)")  # fmt: skip
+        sub.add_argument("--seed", type=whole, default=0, metavar="N",
+                         help="of the toys of feldman-cousins and the chains of nuts "
+                         "(default 0)")  # fmt: skip
         if name == "forecast":
             sub.add_argument("--threshold-keV", type=number, metavar="T",
                              help="move the efficiency curve to this threshold")  # fmt: skip
@@ -87,7 +91,7 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     }
     check_method(**options)
     find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
-    options |= {"details": arguments.details}
+    options |= {"details": arguments.details, "seed": arguments.seed}
     if len(experiments) > 1 or arguments.shared:
         shared = [name.strip() for name in arguments.shared.split(",") if name.strip()]
         options |= {"shared": tuple(shared)}

@@ -83,7 +83,7 @@ class LimitResult:
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
         the nuisances fitted at μ = 0; None with fewer than 3 counts of it under the signal.
     accuracy: relative error of limit_mu_B by quadrature, chains or toys.
-    sampling: of the method "nuts", see `inference.Inference`.
+    sampling: of the method "nuts", see `inference.Inference`. seed: of toys or chains, else None.
     shared: nuisances that are one in several experiments.
     notes: what to know before quoting the limit, see `inference.Inference`; in the summary too.
     Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
@@ -125,6 +125,7 @@ class LimitResult:
     bands_mu_B: tuple[float, ...] | None = None
     accuracy: float | None = None
     sampling: dict[str, Any] | None = None
+    seed: int | None = None
     shared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     version: str = __version__
@@ -163,6 +164,7 @@ def limit(
     method: str = "profile",
     details: bool = False,
     shared: Sequence[str] = (),
+    seed: int = 0,
 ) -> LimitResult:
     """Upper limit on μ_ν from the observed counts of an experiment, or of several at once.
 
@@ -178,6 +180,7 @@ def limit(
     details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods
         and several experiments have them always.
     shared: of several experiments, systematics by name that are one and the same in all.
+    seed: of the toys of "feldman-cousins" and the chains of "nuts", a whole number from 0.
     Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response
         (methods profile, cls, clsb):
         jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
@@ -187,7 +190,7 @@ def limit(
         As an upper limit, asymptotically and far from the boundary μ² = 0, the two-sided Δ covers
         (1+CL)/2, 95% at CL = 90%, and the one-sided Δ covers CL.
     """
-    options = confidence_level, convention, method, details, shared
+    options = confidence_level, convention, method, details, shared, seed
     return _limit(experiment, response, *options, data="observed")
 
 
@@ -199,13 +202,14 @@ def sensitivity(
     method: str = "profile",
     details: bool = False,
     shared: Sequence[str] = (),
+    seed: int = 0,
 ) -> LimitResult:
     """Expected upper limit: `limit` on Asimov data, counts equal to the expected background.
 
     Arguments and errors as in `limit`; counts of the experiment are ignored. The Asimov data move
     with the parameters, so derivatives are those of a design.
     """
-    options = confidence_level, convention, method, details, shared
+    options = confidence_level, convention, method, details, shared, seed
     return _limit(experiment, response, *options, data="Asimov")
 
 
@@ -228,9 +232,11 @@ def _limit(
     method: str,
     details: bool,
     shared: Sequence[str],
+    seed: int,
     data: str,
 ) -> LimitResult:
     require_x64("limit")
+    checks.whole_number("seed", seed, 0)
     convention = check_method(confidence_level, convention, method)
     experiments = listed(experiment, shared)
     for one in experiments:
@@ -240,11 +246,11 @@ def _limit(
         check_target(one, atom)
         check_parameters(one)
     if method != "profile" or details or len(experiments) > 1:
-        choice = confidence_level, convention, method, tuple(shared)
+        choice = confidence_level, convention, method, tuple(shared), seed
         return _general_limit(experiments, responses, *choice, data)
     found = _profile_limit(experiments[0], responses[0], confidence_level, convention, data)
     if found is None:  # the norm of the background ends at zero: for a search with that bound
-        choice = confidence_level, convention, method, ()
+        choice = confidence_level, convention, method, (), seed
         found = _general_limit(experiments, responses, *choice, data)
     return found
 
@@ -312,6 +318,7 @@ def _general_limit(
     convention: str,
     method: str,
     shared: tuple[str, ...],
+    seed: int,
     data: str,
 ) -> LimitResult:
     """Any method, any number of experiments, through the statistics layer."""
@@ -349,7 +356,7 @@ def _general_limit(
             moves.append(tangent)
         parts = tuple(likelihoods)
         joint = joint_limits.joint_model(parts, names, shared)
-        found, rest = joint_limits.everything(joint, *choice)
+        found, rest = joint_limits.everything(joint, *choice, seed)
         value = (found.value * MU2_UNIT) ** 0.5
         theta, residual = found.fit.theta, found.fit.gradient
         blank = {

@@ -326,3 +326,6 @@ def test_an_experiment_without_a_limit_is_refused(method, xenonnt, xe):
     for level in (0.0, 0.3, 1.0, -0.1, 90, np.nan, True, None, "high"):
         with pytest.raises(InputError, match=r"is outside \(0.5, 1\); 90% is written 0.90"):
             limit(xenonnt, xe, confidence_level=level, method=method)
+    for seed in (1.5, -1, True, None):
+        with pytest.raises(InputError, match="is no whole number from 0"):
+            limit(xenonnt, xe, method=method, seed=seed)
