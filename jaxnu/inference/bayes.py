@@ -141,7 +141,7 @@ def check_proper(model: Model) -> None:
             sigma = np.zeros(seen.size) if column is None else np.asarray(m.norm)[:, column]
             edges += [-1.0 / s if s != 0.0 else np.inf for s in sigma[seen]]
         edge = edges[0]
-        reached = float(model.lower[k]) <= edge <= float(model.upper[k])
+        reached = np.isfinite(edge) and model.lower[k] <= edge <= model.upper[k]
         far = name not in model.free and abs(edge - float(model.auxiliary[k])) >= REACH
         if not reached or far or any(other != edge for other in edges):
             continue
