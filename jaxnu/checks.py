@@ -51,6 +51,15 @@ def number_range(
         )
 
 
+def whole_number(name: str, value: Any, low: int) -> None:
+    """Refuse what is no integer from `low` to 1e9."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not low <= value <= 10**9:
+        raise InputError(
+            f"{name} = {value!r} is no whole number from {low} to 1000000000; give one"
+        )
+
+
 def instance(name: str, value: Any, kind: type, remedy: str) -> None:
     """Refuse an argument of another kind, such as a name where the loaded thing is meant."""
     if not isinstance(value, kind):

@@ -14,6 +14,7 @@ from jaxnu.commands.common import (
     number,
     response_argument,
     step,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def add_commands(command: Command) -> None:
                          help="with a profile too: significance, bands, impacts")  # fmt: skip
         sub.add_argument("--shared", default="", metavar="NAMES",
                          help="systematics that are one in all experiments (a,b)")  # fmt: skip
+        sub.add_argument("--seed", type=whole, default=0, metavar="N",
+                         help="of the toys of feldman-cousins and the chains of nuts "
+                         "(default 0)")  # fmt: skip
         if name == "forecast":
             sub.add_argument("--threshold-keV", type=number, metavar="T",
                              help="move the efficiency curve to this threshold")  # fmt: skip
@@ -89,7 +93,7 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     targets = dict.fromkeys(one.target for one in experiments)
     made = {target: named_response(target, arguments.response) for target in targets}
     atoms = [made[one.target] for one in experiments]
-    options |= {"details": arguments.details}
+    options |= {"details": arguments.details, "seed": arguments.seed}
     if len(experiments) > 1 or arguments.shared:
         shared = [name.strip() for name in arguments.shared.split(",") if name.strip()]
         options |= {"shared": tuple(shared)}
@@ -127,7 +131,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
     if result.expected_mu_B is not None:
         lines.append(
             f"  expected       mu_nu < {result.expected_mu_B:.4g} mu_B without a signal "
-            "(Asimov data)"
+            "(Asimov data, nuisances nominal)"
         )
     lines += [
         f"  convention     {result.method_words}",
@@ -135,6 +139,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
         f"  best fit       mu_nu^2 = {best:.3g} mu_B^2" + (" (the boundary)" if best == 0 else ""),
         *_details(result),
     ]
+    lines += [f"  note           {note}" for note in result.notes]
     for k, one in enumerate(experiments):
         counts, background, signal = (
             float(np.sum(each[k] if len(experiments) > 1 else each))
@@ -180,11 +185,16 @@ def _details(result: "LimitResult") -> list[str]:
         lines.append(f"  discovery      {result.significance:.3g} sigma, p0 = {result.p0:.3g}")
     if result.bands_mu_B is not None:
         bands = " ".join(f"{value:.4g}" for value in result.bands_mu_B)
-        lines.append(f"  bands          {bands} mu_B at -2 … +2 sigma of the background")
+        lines.append(
+            f"  bands          {bands} mu_B at -2 … +2 sigma of the background, "
+            "nuisances fitted at mu = 0"
+        )
     if result.impacts_mu_B:
         lines.append("  impacts        limit with a nuisance 1 sigma below, above its best fit")
         lines += [
             f"    {name:<14} {below:.5g} {above:.5g} mu_B"
+            if below == below
+            else f"    {name:<14} at its bound"
             for name, (below, above) in result.impacts_mu_B.items()
         ]
     if result.accuracy:

@@ -171,10 +171,10 @@ def quiet_limit(joint: Model, method: str, confidence: float, convention: str) -
 
 
 def everything(
-    joint: Model, method: str, confidence: float, convention: str
+    joint: Model, method: str, confidence: float, convention: str, seed: int = 0
 ) -> tuple[Inference, dict[str, Any]]:
     """The inference, and the fields of a LimitResult that follow from it, in μ_B."""
-    found = infer(joint, method, confidence, convention)
+    found = infer(joint, method, confidence, convention, seed=seed)
     impacts = None
     if method in crossing.METHODS:
         shifted = limit_impacts(joint, found.fit, method, confidence, convention)
@@ -190,6 +190,8 @@ def everything(
         "bands_mu_B": bands,
         "accuracy": 0.5 * found.accuracy,  # of μ, not μ²
         "sampling": found.sampling,
+        "notes": found.notes,
+        "seed": seed if method in ("nuts", "feldman-cousins") else None,
     }
 
 

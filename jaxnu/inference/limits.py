@@ -21,6 +21,7 @@ from jaxnu.inference.crossing import at_x, upper_end
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
 from jaxnu.inference.methods import FREE_CONVENTION, plain_numbers
+from jaxnu.inference.notes import asymptotic_notes, few_counts
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
@@ -56,7 +57,8 @@ class LimitResult:
     """An upper limit on μ_ν with everything needed to quote, check and draw it.
 
     limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
-    expected_mu_B: the limit that the expected background alone would give (Asimov data) [μ_B].
+    expected_mu_B: the limit that the expected background alone would give (Asimov data, nuisances
+        nominal) [μ_B].
     nuisances: best-fit values: "background", a factor, where there is one, and each systematic in
         units of its 1σ.
     scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
@@ -76,12 +78,14 @@ class LimitResult:
     interval_mu2: both ends of the interval [μ_B²]. significance, p0: Z = √q0 of a discovery and its
         p-value; None where the data cannot be without a signal.
     pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
-    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B].
+    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B]. A nuisance
+        at its bound has neither uncertainty nor impact: NaN, null in JSON.
     bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
-        the nuisances fitted at μ = 0. accuracy: relative error of limit_mu_B by quadrature, chains
-        or toys.
-    sampling: of the method "nuts", see `inference.Inference`.
+        the nuisances fitted at μ = 0; None with fewer than 3 counts of it under the signal.
+    accuracy: relative error of limit_mu_B by quadrature, chains or toys.
+    sampling: of the method "nuts", see `inference.Inference`. seed: of toys or chains, else None.
     shared: nuisances that are one in several experiments.
+    notes: what to know before quoting the limit, see `inference.Inference`; in the summary too.
     Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
     counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
     Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
@@ -121,7 +125,9 @@ class LimitResult:
     bands_mu_B: tuple[float, ...] | None = None
     accuracy: float | None = None
     sampling: dict[str, Any] | None = None
+    seed: int | None = None
     shared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -136,11 +142,12 @@ class LimitResult:
 
     def summary(self) -> str:
         """One line fit for a paper."""
+        notes = "".join(f"; {note}" for note in self.notes)
         kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
         return (
             f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
             f"({self.experiment}, {kind}, {self.method_words}, "
-            f"atomic model: {self.response}; jaxnu {self.version})"
+            f"atomic model: {self.response}{notes}; jaxnu {self.version})"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -157,6 +164,7 @@ def limit(
     method: str = "profile",
     details: bool = False,
     shared: Sequence[str] = (),
+    seed: int = 0,
 ) -> LimitResult:
     """Upper limit on μ_ν from the observed counts of an experiment, or of several at once.
 
@@ -172,6 +180,7 @@ def limit(
     details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods
         and several experiments have them always.
     shared: of several experiments, systematics by name that are one and the same in all.
+    seed: of the toys of "feldman-cousins" and the chains of "nuts", a whole number from 0.
     Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response
         (methods profile, cls, clsb):
         jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
@@ -181,7 +190,7 @@ def limit(
         As an upper limit, asymptotically and far from the boundary μ² = 0, the two-sided Δ covers
         (1+CL)/2, 95% at CL = 90%, and the one-sided Δ covers CL.
     """
-    options = confidence_level, convention, method, details, shared
+    options = confidence_level, convention, method, details, shared, seed
     return _limit(experiment, response, *options, data="observed")
 
 
@@ -193,13 +202,14 @@ def sensitivity(
     method: str = "profile",
     details: bool = False,
     shared: Sequence[str] = (),
+    seed: int = 0,
 ) -> LimitResult:
     """Expected upper limit: `limit` on Asimov data, counts equal to the expected background.
 
     Arguments and errors as in `limit`; counts of the experiment are ignored. The Asimov data move
     with the parameters, so derivatives are those of a design.
     """
-    options = confidence_level, convention, method, details, shared
+    options = confidence_level, convention, method, details, shared, seed
     return _limit(experiment, response, *options, data="Asimov")
 
 
@@ -222,9 +232,11 @@ def _limit(
     method: str,
     details: bool,
     shared: Sequence[str],
+    seed: int,
     data: str,
 ) -> LimitResult:
     require_x64("limit")
+    checks.whole_number("seed", seed, 0)
     convention = check_method(confidence_level, convention, method)
     experiments = listed(experiment, shared)
     for one in experiments:
@@ -234,11 +246,11 @@ def _limit(
         check_target(one, atom)
         check_parameters(one)
     if method != "profile" or details or len(experiments) > 1:
-        choice = confidence_level, convention, method, tuple(shared)
+        choice = confidence_level, convention, method, tuple(shared), seed
         return _general_limit(experiments, responses, *choice, data)
     found = _profile_limit(experiments[0], responses[0], confidence_level, convention, data)
     if found is None:  # the norm of the background ends at zero: for a search with that bound
-        choice = confidence_level, convention, method, ()
+        choice = confidence_level, convention, method, (), seed
         found = _general_limit(experiments, responses, *choice, data)
     return found
 
@@ -306,6 +318,7 @@ def _general_limit(
     convention: str,
     method: str,
     shared: tuple[str, ...],
+    seed: int,
     data: str,
 ) -> LimitResult:
     """Any method, any number of experiments, through the statistics layer."""
@@ -343,7 +356,7 @@ def _general_limit(
             moves.append(tangent)
         parts = tuple(likelihoods)
         joint = joint_limits.joint_model(parts, names, shared)
-        found, rest = joint_limits.everything(joint, *choice)
+        found, rest = joint_limits.everything(joint, *choice, seed)
         value = (found.value * MU2_UNIT) ** 0.5
         theta, residual = found.fit.theta, found.fit.gradient
         blank = {
@@ -458,7 +471,15 @@ def _profile_limit(
         errors=model.errors,
         background=model.expected_background(fit.best),
         signal=value**2 / MU2_UNIT * model.signal,
+        notes=() if traced else _notes(model, value**2 / MU2_UNIT, fit),
     )
+
+
+def _notes(model: Likelihood, x: float, fit: "_Fit") -> tuple[str, ...]:
+    """Whether few counts are expected where the signal lies, at the limit."""
+    if isinstance(model, ExperimentModel):
+        return asymptotic_notes(model.model, np.array([x, *fit.best[1:]]))
+    return few_counts(model.signal, x * model.signal + model.expected_background(fit.best))
 
 
 def check_experiment(experiment: Experiment, data: str) -> None:

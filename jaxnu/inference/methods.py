@@ -29,6 +29,7 @@ from jaxnu.inference.maximum_likelihood import (
     search,
 )
 from jaxnu.inference.model import Model, asimov, needs_signal, unreached
+from jaxnu.inference.notes import asymptotic_notes, background_fluctuates, bayesian_notes
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 METHODS = (*crossing.METHODS, "bayes", "nuts", "feldman-cousins")
@@ -57,19 +58,23 @@ class Inference:
 
     value: upper limit on x at `confidence`. interval: (low, high); high is value.
     best_fit: x̂ ≥ 0. fit: the fit itself, with gradient, active bounds and iterations.
-    pulls: nuisance → (α̂ − a, its 1σ); without a constraint α̂ and its 1σ.
-    impacts: nuisance → shifts of x̂ when it is held 1σ below and above its best fit.
+    pulls: nuisance → (α̂ − a, its 1σ); without a constraint α̂ and its 1σ. At a bound, where the
+        curvature tells nothing, the 1σ is NaN.
+    impacts: nuisance → shifts of x̂ when it is held 1σ below and above its best fit; NaN at a bound.
     covariance: of θ in the order of names.
     scan_x, scan_q: test statistic −2 ln Λ on a grid (Bayes: −2 ln of the posterior over its peak).
     significance, p0: Z = √q0 and its p-value 1 − Φ(Z), eqs 12, 53 of arXiv:1007.1727.
     expected: limits for background-only data, −2σ to +2σ (Asimov data at x = 0 with the nuisances
-        fitted there); None for methods without an asymptotic formula, unbinned data, and data that
-        cannot be without a signal.
+        fitted there); None for methods without an asymptotic formula, unbinned data, data that
+        cannot be without a signal, and fewer than 3 counts of background under it.
     accuracy: relative error of value by quadrature, chains or toys; 0 where only rounding is left.
+        What `notes` say comes on top.
     critical: Feldman–Cousins: (x, share of toys at x with a smaller q than the data); else None.
     sampling: of "nuts": chains, draws, seed, r_hat and effective number of draws of each parameter,
         divergences; else None.
-    status: one line naming method and convention.
+    notes: what to know before quoting the value: few counts under the signal by an asymptotic
+        method, unknowns of a bin that are profiled in a posterior; empty without any.
+    status: one line naming method, convention and notes.
     """
 
     value: float
@@ -92,6 +97,7 @@ class Inference:
     critical: tuple[np.ndarray, np.ndarray] | None
     status: str
     sampling: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
     version: str = __version__
 
     @property
@@ -100,14 +106,14 @@ class Inference:
         return {name: float(v) for name, v in self.fit.values.items() if name != "x"}
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and strings for JSON (infinities as strings)."""
+        """Plain numbers, lists and strings for JSON (NaN as None, infinities as strings)."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["fit"] = {f.name: getattr(self.fit, f.name) for f in dataclasses.fields(self.fit)}
         return plain_numbers(plain)
 
 
 def plain_numbers(value: Any) -> Any:
-    """Lists, strings and numbers for JSON, which has no NaN and no infinity: these as words."""
+    """Lists, strings and numbers for JSON: NaN becomes None, an infinity a word."""
     if isinstance(value, dict):
         return {key: plain_numbers(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
@@ -119,7 +125,7 @@ def plain_numbers(value: Any) -> Any:
         return [plain_numbers(inner) for inner in array.tolist()]
     number = array.item()
     if isinstance(number, float) and not np.isfinite(number):
-        return str(number)
+        return None if np.isnan(number) else str(number)
     return number
 
 
@@ -157,6 +163,7 @@ def infer(
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
     checks.one_of("method", method, METHODS)
+    checks.whole_number("seed", seed, 0)
     convention = DEFAULT_CONVENTION[method] if convention is None else convention
     check_choice(method, METHODS, convention, confidence)
     if convention != DEFAULT_CONVENTION[method] and method not in FREE_CONVENTION:
@@ -200,9 +207,18 @@ def infer(
     binned = all(m.kind != "unbinned" for m in model.measurements)
     if method in crossing.METHODS and binned and not needs_signal(model):
         expected = expected_limits(model, method, confidence, convention, settings)
-    sigma = np.sqrt(np.diagonal(found.covariance))
+        origin = fit(model, held={"x": 0.0}, settings=settings)
+        if not background_fluctuates(model, np.array([expected[2], *origin.theta[1:]])):
+            expected = None
+    sigma = _sigma(found)
     centred = np.asarray(found.theta[1:] - model.auxiliary)
     words = WORDS[method].format(delta=delta)
+    notes: tuple[str, ...] = ()
+    if method in crossing.METHODS:
+        notes = asymptotic_notes(model, np.array([interval[1], *found.theta[1:]]))
+    elif method in ("bayes", "nuts"):
+        notes = bayesian_notes(model)
+    level = f"{100 * confidence:g}% CL"
     return Inference(
         value=interval[1],
         interval=interval,
@@ -225,9 +241,16 @@ def infer(
         expected=expected,
         accuracy=accuracy,
         critical=critical,
-        status=f"x < {interval[1]:.4g} at {100 * confidence:g}% CL ({words}; {convention})",
+        status=f"x < {interval[1]:.4g} at {level} ({'; '.join((words, convention, *notes))})",
         sampling=sampling,
+        notes=notes,
     )
+
+
+def _sigma(found: Fit) -> np.ndarray:
+    """(P,) 1σ from the covariance; NaN for a parameter at its bound, whose row there is zero."""
+    sigma = np.sqrt(np.diagonal(found.covariance))
+    return np.where(np.abs(np.asarray(found.active)) == 1, np.nan, sigma)
 
 
 def _check_limit(converged: Any, found: Fit) -> None:
@@ -265,13 +288,13 @@ def _scan(
     """(q on a grid, q0, impacts) from one batch of fits with a parameter held."""
     theta, count = np.asarray(found.theta), len(model.names)
     low, high = (np.asarray(end) for end in bounds(model))
-    sigma = np.sqrt(np.diagonal(found.covariance))
+    sigma = _sigma(found)
     points, masks = [], []
     for x in (0.0, *scan_x):
         points.append(np.concatenate([[x], theta[1:]]))
         masks.append(np.arange(count) == 0)
     for k in range(1, count):
-        for step in (-sigma[k], sigma[k]):
+        for step in np.nan_to_num([-sigma[k], sigma[k]]):
             moved = theta.copy()
             moved[k] = np.clip(theta[k] + step, low[k], high[k])
             points.append(moved)
@@ -287,6 +310,7 @@ def _scan(
             "counts, or bound the nuisances"
         )
     shifts = np.where(fits.converged, fits.theta[:, 0] - theta[0], np.nan)[rest].reshape(-1, 2)
+    shifts[np.isnan(sigma[1:])] = np.nan
     impacts = {
         name: (float(down), float(up))
         for name, (down, up) in zip(model.nuisances, shifts, strict=True)
@@ -310,17 +334,18 @@ def limit_impacts(
         found: fit(model).
 
     Returns:
-        Nuisance → (limit on x with it held below, above); NaN where that search did not end.
+        Nuisance → (limit on x with it held below, above); NaN where that search did not end, and
+        for a nuisance at its bound, which has no 1σ.
     """
     convention = DEFAULT_CONVENTION[method] if convention is None else convention
     check_choice(method, crossing.METHODS, convention, confidence)
     if not model.nuisances:
         return {}
-    theta, sigma = np.asarray(found.theta)[1:], np.asarray(found.covariance).diagonal()[1:] ** 0.5
+    theta, sigma = np.asarray(found.theta)[1:], _sigma(found)[1:]
     low, high = np.asarray(model.lower), np.asarray(model.upper)
     lows, highs = [], []
     for k in range(theta.size):
-        for step in (-sigma[k], sigma[k]):
+        for step in np.nan_to_num([-sigma[k], sigma[k]]):
             held = np.clip(theta[k] + step, low[k], high[k])
             lows.append(np.where(np.arange(theta.size) == k, held, low))
             highs.append(np.where(np.arange(theta.size) == k, held, high))
@@ -332,6 +357,7 @@ def limit_impacts(
         )
     )
     pairs = np.where(good, x, np.nan).reshape(-1, 2)
+    pairs[np.isnan(sigma)] = np.nan
     return {n: (float(a), float(b)) for n, (a, b) in zip(model.nuisances, pairs, strict=True)}
 
 

@@ -341,7 +341,8 @@ def binned(name: str, counts: ArrayLike, samples: Sequence[Sample]) -> Measureme
         samples: each with a template of that length.
 
     Raises:
-        InputError: for counts that are negative or not finite, and for bad samples.
+        InputError: for counts that are negative or not finite, and for bad samples, such as a
+            variance above zero where the template is zero.
     """
     data = {"counts": _array(f"{name}: counts", counts, 0.0)}
     return _measurement(name, "binned", samples, data)
@@ -498,6 +499,7 @@ def _measurement(
     if any(with_variance):
         variance = sum(jnp.asarray(s.variance, float) for s in samples if s.variance is not None)
         total, _ = _split(template, with_variance)
+        _check_variance(name, variance, total)
         mc_error = jnp.sqrt(jnp.asarray(variance)) / jnp.where(total > 0.0, total, jnp.inf)
         data = {**data, "mc_centre": jnp.ones(bins)}
     return Measurement(
@@ -521,6 +523,20 @@ def _measurement(
         power_names=power_names,
         powers=tuple(tuple(dict(s.powers).get(k, 0) for k in power_names) for s in samples),
     )
+
+
+def _check_variance(name: str, variance: Any, total: Any) -> None:
+    """Refuse an error of zero expected counts, which a factor γ cannot carry."""
+    if checks.is_traced(variance, total):
+        return
+    lost = (np.asarray(variance) > 0.0) & ~(np.asarray(total) > 0.0)
+    if lost.any():
+        at = int(np.argmax(lost))
+        raise InputError(
+            f"{name}: variance[{at}] = {float(variance[at]):g} where the templates with a variance "
+            "are 0, which no factor of them can vary; allowed: 0 there; give a template above "
+            "zero, or merge the bin with its neighbour"
+        )
 
 
 def _sized(name: str, value: Any, bins: int, low: float) -> None:

@@ -10,11 +10,13 @@ from jaxtyping import Array, Float
 
 from jaxnu import precision  # noqa: F401
 from jaxnu.errors import FitError, InputError
+from jaxnu.inference.bayes import check_proper
 from jaxnu.inference.maximum_likelihood import Fit, bounds, information
 from jaxnu.inference.model import Model
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 R_HAT_MAX = 1.05  # above it the chains do not agree
+ACCEPTED = 0.05  # relative Monte Carlo standard error of a limit, at most
 ACCEPTANCE = 0.95  # of a step, aimed at: short steps, for the bend at a bound
 SPREAD = 0.5  # of the chains' first points, in 1σ
 
@@ -138,7 +140,7 @@ def sample_posterior(
         Samples, not checked: call `check`.
 
     Raises:
-        InputError: without numpyro.
+        InputError: without numpyro, or if a norm can take the signal to zero.
 
     Source: Hoffman and Gelman, J. Mach. Learn. Res. 15 (2014) 1593; R̂ and the effective number as
     in numpyro.diagnostics. Monte Carlo factors γ and free backgrounds of ON/OFF bins are profiled.
@@ -151,6 +153,7 @@ def sample_posterior(
             "method = 'nuts' needs numpyro, which is not installed; allowed: any method without "
             "it; pip install '.[sample]'"
         ) from None
+    check_proper(model)
     low, high = (np.asarray(end) for end in bounds(model))
     sigma = np.sqrt(np.diagonal(np.asarray(found.covariance)))
     # the Hessian at a bound may be that of a corner: the 1σ of nominal rates is the least
@@ -205,11 +208,16 @@ def nuts_interval(
     accuracy: relative Monte Carlo standard error of the upper end.
 
     Raises:
-        InputError: without numpyro.
-        FitError: if the chains disagree or diverge.
+        InputError: without numpyro, or if the posterior has no end.
+        FitError: if the chains disagree or diverge, or the accuracy is above 5%.
     """
     samples = sample_posterior(model, found, settings, seed).check()
     level = 0.5 * (1.0 + confidence) if two_sided else confidence
     high, error = samples.quantile(level)
+    if not error <= ACCEPTED * high:
+        raise FitError(
+            f"the limit by chains is known to {100 * error / high:.2g}% (allowed "
+            f"{100 * ACCEPTED:g}%); raise Statistics.nuts_draws, or take method 'profile'"
+        )
     low = samples.quantile(1.0 - level)[0] if two_sided else 0.0
     return (low, high), samples, error / high

@@ -19,7 +19,7 @@ class Statistics:
     lbfgs_iterations: int = 400
     adam_iterations: int = 8000  # its steps are 1e-8σ after 3500
     scan_points: int = 41  # values of x at which the test statistic is reported
-    hermite_order: int = 20  # nodes per nuisance of a Bayesian integral with one or two of them
+    legendre_order: int = 64  # nodes per nuisance of a Bayesian integral with one or two of them
     sample_points: int = 4096  # quasi-random nodes with three and more
     posterior_points: int = 161  # nodes in x of a posterior, up to where it has fallen by e^-25
     nuts_chains: int = 4  # vectorised: they share one program

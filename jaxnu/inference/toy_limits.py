@@ -1,7 +1,6 @@
 """Toys of an experiment: coverage of its interval, spread of its limit, p-value of its data."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from jaxnu.inference.limits import checked_model, statistic_threshold
 from jaxnu.inference.maximum_likelihood import fit
 from jaxnu.inference.methods import plain_numbers
 from jaxnu.inference.model import Model, needs_signal
-from jaxnu.inference.toys import Toys, coverage, run_toys
+from jaxnu.inference.toys import Toys, binomial_share, coverage, run_toys
 from jaxnu.responses.base import Response
 
 
@@ -97,8 +96,8 @@ def experiment_toys(
     """
     checks.magnetic_moment("mu_B", mu_B)
     delta = statistic_threshold(confidence_level, convention)
-    _whole("count", count, 1)
-    _whole("seed", seed, 0)
+    checks.whole_number("count", count, 1)
+    checks.whole_number("seed", seed, 0)
     model, atom = toy_model(experiment, response)
     x = float(mu_B) ** 2 / MU2_UNIT
     truth, q_observed = {"x": x}, None
@@ -118,7 +117,7 @@ def experiment_toys(
     q, limits = toys.q[toys.converged, 0], toys.limit[toys.converged]
     p_value = None
     if q_observed is not None:  # equal data give equal q up to rounding, and count as reached
-        p_value = _share(q >= q_observed - 1e-7 * (1.0 + q_observed))
+        p_value = binomial_share(q >= q_observed - 1e-7 * (1.0 + q_observed))
     return ExperimentToys(
         experiment=experiment.name,
         response=atom.model,
@@ -126,7 +125,7 @@ def experiment_toys(
         confidence_level=confidence_level,
         convention=convention,
         truth={name: value for name, value in truth.items() if name != "x"},
-        interval_coverage=_share(q <= delta),
+        interval_coverage=binomial_share(q <= delta),
         limit_coverage=coverage(toys),
         bands_mu_B=tuple(float(v) for v in np.sqrt(np.quantile(limits, ndtr(SIGMAS)) * MU2_UNIT)),
         p_value=p_value,
@@ -145,19 +144,6 @@ def toy_model(experiment: Experiment, response: Response | None = None) -> tuple
     data = "observed" if experiment.has_data else "Asimov"
     likelihood, atom = checked_model(experiment, response, data)
     return jax.tree.map(np.asarray, general(likelihood).model), atom
-
-
-def _whole(name: str, value: Any, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= 10**9:
-        raise InputError(
-            f"{name} = {value!r} is no whole number from {low} to 1000000000; give one"
-        )
-
-
-def _share(chosen: np.ndarray) -> tuple[float, float]:
-    """(share, binomial error; for none and all that of one toy)."""
-    share, n = float(np.mean(chosen)), chosen.size
-    return share, math.sqrt(max(share * (1.0 - share), (1.0 - 1.0 / n) / n) / n)
 
 
 __all__ = ["ExperimentToys", "experiment_toys", "toy_model"]

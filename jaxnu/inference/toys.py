@@ -21,19 +21,28 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as Spec
 from jaxtyping import Array, Bool, Float, Int
+from scipy.stats import binom
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import FitError, InputError
 from jaxnu.files import atomic_path, check_writable
 from jaxnu.inference.asymptotics import confidence_root
 from jaxnu.inference.crossing import at_x, check_choice, q_crossing, upper_end
-from jaxnu.inference.maximum_likelihood import Fit, best, check_finite, fit, start_point
+from jaxnu.inference.maximum_likelihood import (
+    Fit,
+    best,
+    bounds,
+    check_finite,
+    fit,
+    start_point,
+)
 from jaxnu.inference.model import Model, needs_signal, simulate, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 WIDEST = 64  # toys in one batch at most: those that are done wait for the slowest fit
 CHUNK_BATCHES = 8  # batches per device between two looks at progress and file
 SAVE_EVERY_S = 10.0
+BEYOND = 20  # toys with a larger q than the confidence level's, at least: it to about 25%
 UNFITTED = 0.01  # share of toys without a fit above which the rest is no fair sample
 
 
@@ -153,12 +162,12 @@ def run_toys(
     Args:
         model: from build_model; its data matter only for the Monte Carlo factors and free ON/OFF
             backgrounds of each bin.
-        truth: parameter → value at which toys are drawn; those left out are 0.
+        truth: parameter → value inside its bounds at which toys are drawn; those left out are 0.
         count: number of toys.
         tested: values of x at which q(x) = −2 ln [L(x, α̂̂)/L(x̂, α̂)] is evaluated.
         confidence: of the upper limit (profile method) of each toy; None: no limits.
         convention: of it, "two-sided" or "one-sided".
-        seed: a whole number; toy i has the key fold_in(key(seed), i).
+        seed: a whole number from 0; toy i has the key fold_in(key(seed), i).
         checkpoint: a file (.npz) that keeps finished toys; an interrupted run that finds it goes
             on and ends with the same answer.
         progress: show a bar with the time left.
@@ -174,9 +183,9 @@ def run_toys(
     """
     checks.instance("model", model, Model, "build_model(measurements) gives one")
     check_finite(model)
-    checks.number_range("count", count, 1, 1e9, "toys", "give the number of toys")
-    for name in truth:
-        checks.one_of("parameter", name, model.names)
+    checks.whole_number("count", count, 1)
+    checks.whole_number("seed", seed, 0)
+    theta = _checked_truth(model, truth)
     root = 0.0
     if confidence is not None:
         check_choice("profile", ("profile",), convention, confidence)
@@ -186,7 +195,6 @@ def run_toys(
                 f"confidence = {confidence:g} one-sided lies below the best fit; allowed for toys: "
                 "above 0.5"
             )
-    theta = np.array([float(truth.get(name, 0.0)) for name in model.names])
     points = np.asarray(tested, float).reshape(-1)
     checks.number_range("tested", points, 0.0, 1e300, "", "x ≥ 0")
     done = _Store.open(model, theta, points, root, seed, count, checkpoint, settings)
@@ -223,6 +231,23 @@ def run_toys(
         names=model.names,
         seed=seed,
     )
+
+
+def _checked_truth(model: Model, truth: Mapping[str, float]) -> np.ndarray:
+    """θ of the truth, refused outside the bounds (but for the rounding of a fit at one)."""
+    for name in truth:
+        checks.one_of("parameter", name, model.names)
+    low, high = (np.asarray(end) for end in bounds(model))
+    theta = np.array([float(truth.get(name, 0.0)) for name in model.names])
+    slack = 1e-6 * (1.0 + np.abs(theta))
+    bad = ~(np.isfinite(theta) & (theta >= low - slack) & (theta <= high + slack))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(
+            f"truth of {model.names[at]!r} = {theta[at]:g} is outside [{low[at]:g}, "
+            f"{high[at]:g}]; give a value inside the bounds of the model"
+        )
+    return np.clip(theta, low, high)
 
 
 def start_processes(
@@ -368,8 +393,13 @@ def _bar(wanted: bool, total: int, completed: int) -> Any:
 def coverage(toys: Toys) -> tuple[float, float]:
     """(share of toys whose upper limit is at or above the true x, its binomial error)."""
     chosen = toys.check().converged
-    share = float(np.mean(toys.limit[chosen] >= toys.truth[0]))
-    return share, math.sqrt(max(share * (1.0 - share), 1e-12) / chosen.sum())
+    return binomial_share(toys.limit[chosen] >= toys.truth[0])
+
+
+def binomial_share(chosen: Bool[np.ndarray, "toys"]) -> tuple[float, float]:
+    """(share, its binomial error √(p(1−p)/n); for none and all that of one toy)."""
+    share, n = float(np.mean(chosen)), chosen.size
+    return share, math.sqrt(max(share * (1.0 - share), (1.0 - 1.0 / n) / n) / n)
 
 
 def feldman_cousins_interval(
@@ -386,12 +416,20 @@ def feldman_cousins_interval(
     A grid in x up to beyond the asymptotic end, then bisection at both ends; the same keys at each
     x make the share of toys smooth in x where it is continuous.
 
-    accuracy: relative half-width of the range in which the upper end may lie, given the
-    statistical error of the share and the bisection.
+    accuracy: how far the upper end may lie off, relative: the farther of the x where the share
+    reaches the ends of the central 95% of a binomial share of true value CL, and the bisection.
 
     Raises:
+        InputError: with fewer than 20 toys expected beyond the confidence level.
         FitError: if fits fail, or no end is found.
     """
+    needed = math.ceil(BEYOND / (1.0 - confidence) * (1.0 - 1e-12))
+    if settings.toys < needed:
+        raise InputError(
+            f"confidence = {confidence:g} with {settings.toys} toys leaves "
+            f"{settings.toys * (1.0 - confidence):.2g} of them beyond it; allowed: {BEYOND} or "
+            f"more; lower it, or give infer settings=Statistics(toys={needed})"
+        )
     found = fit(model, settings=settings)
     hat = float(found.theta[0])
     z = confidence_root("two-sided", confidence)
@@ -403,26 +441,38 @@ def feldman_cousins_interval(
         )
     shares: dict[float, float] = {}
 
-    def accepted(x: float) -> bool:
+    def below(level: float, x: float) -> bool:
         if x not in shares:
             shares[x] = _share(model, x, found, settings, seed, progress)
-        return shares[x] < confidence
+        return shares[x] < level
 
     grid = np.unique([*np.linspace(0.0, float(guess[0]), settings.toy_points), hat])
-    inside = [float(x) for x in grid if accepted(float(x))]
-    if not inside or inside[-1] == grid[-1]:
+
+    def ends(level: float) -> tuple[float, float]:
+        """Lowest and highest x with a share below the level."""
+        inside = [float(x) for x in grid if below(level, float(x))]
+        if not inside:
+            return 0.0, 0.0
+        if inside[-1] == grid[-1]:
+            raise FitError(
+                f"no end of the Feldman–Cousins interval below x = {grid[-1]:.4g}; raise "
+                "Statistics.toys"
+            )
+        test = partial(below, level)
+        high = _bisect(test, inside[-1], float(grid[grid > inside[-1]][0]), settings)
+        if inside[0] == 0.0:
+            return 0.0, high
+        return _bisect(test, inside[0], float(grid[grid < inside[0]][-1]), settings), high
+
+    low, high = ends(confidence)
+    if high == 0.0:
         raise FitError(
-            f"no end of the Feldman–Cousins interval below x = {grid[-1]:.4g}; raise "
+            "toys reject every x, the best fit too; allowed: fits that toys repeat; raise "
             "Statistics.toys"
         )
-    high = _bisect(accepted, inside[-1], float(grid[grid > inside[-1]][0]), settings)
-    low = 0.0
-    if inside[0] > 0.0:
-        low = _bisect(accepted, inside[0], float(grid[grid < inside[0]][-1]), settings)
-    error = math.sqrt(confidence * (1.0 - confidence) / settings.toys)
-    surely_in = max((x for x, p in shares.items() if p < confidence - error), default=0.0)
-    out = (x for x, p in shares.items() if x > high and p >= min(confidence + error, 1.0))
-    width = 0.5 * (min(out, default=float(grid[-1])) - min(surely_in, high))
+    spread = binom.ppf([0.025, 0.975], settings.toys, confidence) / settings.toys
+    farthest = max(abs(ends(float(level))[1] - high) for level in spread)
+    width = max(farthest, float(np.diff(grid).max()) * 0.5**settings.toy_bisections)
     order = np.array(sorted(shares))
     return (low, high), (order, np.array([shares[x] for x in order])), width / high
 
@@ -463,6 +513,7 @@ def _crossings(model: Model, roots: Array, settings: Statistics) -> tuple[Array,
 __all__ = [
     "Toys",
     "batch_width",
+    "binomial_share",
     "coverage",
     "feldman_cousins_interval",
     "run_toys",

@@ -1,16 +1,29 @@
 """Hard and bad inputs through `infer` and `limit`: the right answer, or one line that says why."""
 
 import dataclasses
+import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import gammaincinv, xlogy
-from scipy.stats import norm
+from scipy.stats import norm, poisson
 
 from jaxnu import FitError, InputError, limit, response
-from jaxnu.inference import Sample, binned, build_model, infer
+from jaxnu.inference import (
+    Sample,
+    binned,
+    build_model,
+    fit,
+    infer,
+    limit_impacts,
+    limit_value,
+    on_off,
+)
+from jaxnu.inference.bayes import posterior
+from jaxnu.inference.notes import bayesian_notes, counts_under
 from jaxnu.inference.toy_limits import toy_model
 
 ASYMPTOTIC = ["profile", "cls", pytest.param("clsb", marks=pytest.mark.slow)]
@@ -21,6 +34,11 @@ SIGNAL = np.array([2.0, 1.0])
 def two_bins(counts, background, signal=SIGNAL):
     samples = [Sample("s", signal, signal=True), Sample("b", background)]
     return build_model(binned("sr", counts, samples))
+
+
+def counting(n, b):
+    samples = [Sample("s", [1.0], signal=True), Sample("b", [b])]
+    return build_model(binned("c", [n], samples))
 
 
 def one_norm(counts, background, free=(), bounds=None):
@@ -122,6 +140,11 @@ def test_a_nuisance_at_its_bound_by_hand(agree):
     counts, background = np.array([60.0, 70.0]), np.array([10.0, 20.0])
     result = infer(one_norm(counts, background, bounds={"n": (-1.0, 0.5)}))
     assert int(result.fit.active[1]) == 1 and result.nuisances["n"] == 0.5
+    # α leaves the bound on the way to the limit, so "no spread, no impact" would be wrong
+    assert result.pulls["n"][0] == 0.5 and np.isnan(result.pulls["n"][1])
+    assert np.isnan(result.impacts["n"]).all()
+    written = json.loads(json.dumps(result.as_dict(), allow_nan=False))
+    assert written["pulls"]["n"] == [0.5, None] and written["impacts"]["n"] == [None, None]
     low, high = result.interval
     assert 0.0 < low < result.best_fit < high
 
@@ -140,9 +163,117 @@ def test_a_nuisance_at_its_bound_by_hand(agree):
 
 
 @pytest.mark.slow
+def test_impacts_on_a_limit_of_a_nuisance_at_its_bound_are_none():
+    """Of one at its bound there is no 1σ; of the other, far inside, there is."""
+    samples = [
+        Sample("s", SIGNAL, signal=True),
+        Sample("b", [10.0, 20.0], norms={"n": 1.0, "m": 0.1}),
+    ]
+    model = build_model(binned("sr", [60.0, 70.0], samples), bounds={"n": (-1.0, 0.5)})
+    impacts = limit_impacts(model, fit(model))
+    print(impacts)
+    assert np.isnan(impacts["n"]).all() and impacts["m"][0] > impacts["m"][1] > 0.0
+
+
+@pytest.mark.slow
 def test_a_flat_direction_at_a_bound_is_refused_by_quadrature():
     with pytest.raises(FitError, match="no curvature"):
         infer(one_norm([0.0, 0.0], [2.0, 3.0], free=("n",)), "bayes")
+
+
+@pytest.mark.slow
+def test_few_counts_are_not_covered_and_the_result_says_so(agree):
+    """Coverage by the exact Poisson sum. Without background n = 0 has the limit Δ/2 = 1.353 two-
+    sided, so x = 1.36 is missed with probability e^-1.36; far from this boundary CL is held."""
+
+    def coverage(b, x, convention):
+        n = np.arange(0.0, 200.0)
+        model = counting(0.0, b)
+        limits = jax.vmap(
+            lambda n: limit_value(model.with_data({"c": {"counts": n[None]}}), "profile", 0.9,
+                                  convention)
+        )(n)  # fmt: skip
+        return float(np.sum(poisson.pmf(n, x + b)[np.asarray(limits) >= x]))
+
+    for convention, nominal in (("two-sided", 0.95), ("one-sided", 0.90)):
+        agree(f"b = 0, x = 1.36, {convention}", coverage(0.0, 1.36, convention),
+              1.0 - np.exp(-1.36), 1e-9)  # fmt: skip
+        found = coverage(100.0, 40.0, convention)
+        print(f"b = 100, x = 40, {convention}: {found:.4f}, nominal {nominal}")
+        assert abs(found - nominal) < 0.01
+    for method in ("profile", "cls"):
+        few = infer(counting(0.0, 0.0), method)
+        assert "few counts: 1.4 expected where" in few.status and few.notes[0] in few.status
+        assert json.loads(json.dumps(few.as_dict()))["notes"] == list(few.notes)
+        assert infer(counting(100.0, 100.0), method).notes == ()
+
+
+@pytest.mark.slow
+def test_bands_of_a_background_that_is_not_there_are_none():
+    """Zero counts fit the free norm to zero; three counts of background fluctuate."""
+    assert infer(one_norm([0.0, 0.0], [20.0, 30.0], free=("n",))).expected is None
+    assert infer(one_norm([20.0, 30.0], [20.0, 30.0], free=("n",))).expected is not None
+    for b, some in ((0.0, False), (2.5, False), (3.0, True)):
+        assert (infer(counting(0.0, b)).expected is not None) == some
+
+
+def test_counts_where_the_signal_lies(agree):
+    """λ of all bins where s follows it, of its own bin where s is narrow; 0 without any."""
+    agree("alike", counts_under([2.0, 1.0], [6.0, 3.0]), 9.0, 1e-12)
+    agree("split", counts_under([1.0, 1.0, 1.0], [3.0, 3.0, 3.0]), 9.0, 1e-12)
+    agree("narrow", counts_under([0.0, 1e-24], [1e6, 3.0]), 3.0, 1e-12)
+    assert counts_under([1.0, 1.0], [0.0, 50.0]) == 0.0
+
+
+@pytest.mark.slow
+def test_what_a_posterior_profiles_is_said():
+    """ON/OFF (3, 3), τ = 1: 4.798 with b profiled, 4.633 with a flat b integrated."""
+    signal = Sample("s", [1.0], signal=True)
+    rough = Sample("b", [3.0], variance=[0.3])
+    free = build_model(on_off("o", [3.0], [3.0], 1.0, [signal], "free"))
+    result = infer(free, "bayes")
+    assert abs(result.value - 4.798) < 5e-4
+    assert "b of each ON/OFF bin profiled, not integrated" in result.status
+    (note,) = bayesian_notes(build_model(binned("c", [3.0], [signal, rough])))
+    assert note == "γ of Monte Carlo errors profiled, not integrated"
+    assert bayesian_notes(counting(3.0, 3.0)) == ()
+
+
+def uncertain_signal(sigma, bounds=None, rest=()):
+    signal = Sample("s", [1.0], signal=True, norms={"efficiency": sigma})
+    return build_model(binned("c", [0.0], [signal, *rest, Sample("b", [3.0])]), bounds=bounds)
+
+
+@pytest.mark.parametrize("method", ["bayes", "nuts"])
+def test_a_signal_that_may_vanish_has_no_posterior(method):
+    """∫ L(x, α) φ(α) dα falls off like 1/x."""
+    if method == "nuts":
+        pytest.importorskip("numpyro", reason="numpyro is not installed")
+    with pytest.raises(InputError, match="norm 'efficiency' of the signal with σ = 30%") as refusal:
+        infer(uncertain_signal(0.3), method)
+    print(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+    with pytest.raises(InputError, match="efficiency"):
+        infer(uncertain_signal(-0.3), method)
+
+
+@pytest.mark.slow
+def test_a_signal_that_cannot_vanish_has_a_posterior(agree):
+    """Of zero counts x is exponential at each α, with mean 1/(1 + σα)."""
+    for sigma, low in ((0.3, -2.0), (0.1, -10.0)):
+        t, w = np.polynomial.legendre.leggauss(200)
+        alpha = low + 0.5 * (8.0 - low) * (1.0 + t)
+        rate = 1.0 + sigma * alpha
+        weight = w * norm.pdf(alpha) / np.maximum(rate, 1e-30)
+
+        def above(x, weight=weight, rate=rate):
+            return np.sum(weight * np.exp(-x * rate)) / np.sum(weight)
+
+        expected = brentq(lambda x: above(x) - 0.1, 0.1, 20.0)
+        found = posterior(uncertain_signal(sigma, {"efficiency": (low, np.inf)}))
+        agree(f"σ = {sigma}", found.quantile(0.9), expected, 1e-5)
+    other = Sample("u", [0.5], signal=True)  # goes on where the first one ends
+    assert 1.0 < posterior(uncertain_signal(0.3, rest=[other])).quantile(0.9) < 5.0
 
 
 # ---- from an experiment --------------------------------------------------------------------------
@@ -195,3 +326,6 @@ def test_an_experiment_without_a_limit_is_refused(method, xenonnt, xe):
     for level in (0.0, 0.3, 1.0, -0.1, 90, np.nan, True, None, "high"):
         with pytest.raises(InputError, match=r"is outside \(0.5, 1\); 90% is written 0.90"):
             limit(xenonnt, xe, confidence_level=level, method=method)
+    for seed in (1.5, -1, True, None):
+        with pytest.raises(InputError, match="is no whole number from 0"):
+            limit(xenonnt, xe, method=method, seed=seed)

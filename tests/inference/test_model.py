@@ -287,3 +287,14 @@ def test_bad_input_is_refused_in_one_line(name):
         BAD[name]()
     print(refusal.value)
     assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_a_monte_carlo_error_where_its_template_is_zero_is_refused():
+    """A factor of nothing is nothing; another sample with a variance carries it."""
+    empty = Sample("mc", [0.0, 2.0], variance=[0.3, 0.3])
+    signal = Sample("s", [1.0, 1.0], signal=True)
+    with pytest.raises(InputError, match=r"sr: variance\[0\] = 0.3 where the templates"):
+        binned("sr", [1.0, 2.0], [signal, empty])
+    other = Sample("more", [1.0, 1.0], variance=[0.1, 0.0])
+    error = binned("sr", [1.0, 2.0], [signal, empty, other]).mc_error
+    np.testing.assert_allclose(error, [0.4**0.5, 0.3**0.5 / 3.0])

@@ -93,15 +93,18 @@ def test_a_flat_nuisance_at_its_bound(numpyro):
 def test_xenonnt_is_that_of_quadrature(numpyro, xenonnt, capsys, tmp_path, monkeypatch):
     """Within four Monte Carlo standard errors; and the command says how good the chains are."""
     monkeypatch.setattr("jaxnu.precision.enable_compilation_cache", lambda: None)
-    words = ["limit", "xenonnt-sr0", "--response", "free", "--method", "nuts", "--out"]
-    assert main([*words, str(tmp_path)]) == 0
+    words = ["limit", "xenonnt-sr0", "--response", "free", "--method", "nuts", "--seed", "3"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     found = json.loads(Path(tmp_path / "limit-xenonnt-sr0.json").read_text())
     quadrature = limit(xenonnt, response("Xe", "free"), method="bayes")
     pull = (found["limit_mu_B"] / quadrature.limit_mu_B - 1.0) / found["accuracy"]
     print(text, f"{pull:+.2f} Monte Carlo standard errors from quadrature")
     assert abs(pull) < 4.0 and found["accuracy"] < 0.02 and quadrature.accuracy < 1e-4
-    assert "chains         4 of 2000 draws" in text and found["sampling"]["divergences"] == 0
+    assert found["seed"] == found["sampling"]["seed"] == 3 and quadrature.seed is None
+    assert (
+        "chains         4 of 2000 draws, seed 3" in text and found["sampling"]["divergences"] == 0
+    )
     assert set(found["sampling"]["r_hat"]) == {"x", "background"} and found["derivatives"] is None
 
 
