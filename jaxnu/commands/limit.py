@@ -66,12 +66,14 @@ def add_commands(command: Command) -> None:
                              help="move the efficiency curve to this threshold")  # fmt: skip
         sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
                          help="folder for the files, made if need be (default: here)")  # fmt: skip
+        sub.add_argument("--pyhf", type=Path, metavar="FILE",
+                         help="write the likelihood as a pyhf workspace too")  # fmt: skip
         sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
 
 
 def _run_limit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
-    from jaxnu.inference import convergence, limit, sensitivity
+    from jaxnu.inference import convergence, experiment_workspace, limit, sensitivity
     from jaxnu.inference.limits import check_experiment, check_method, refined_model
     from jaxnu.plot import plot_limit
 
@@ -81,6 +83,8 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     make_folder(arguments.out)
     for ending in ("png", "json"):  # before the work, not after it
         check_writable(arguments.out / f"{base}.{ending}")
+    if arguments.pyhf:
+        check_writable(arguments.pyhf)
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
@@ -112,6 +116,10 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     with step(f"writing {arguments.out / base}.json and .png"):
         plot_limit(result, arguments.out / f"{base}.png")
         write_text(arguments.out / f"{base}.json", text + "\n")
+    if arguments.pyhf:
+        with step(f"writing {arguments.pyhf}"):
+            workspace = experiment_workspace(experiments, atoms, data, options.get("shared", ()))
+            write_text(arguments.pyhf, json.dumps(workspace, indent=1) + "\n")
     print(text if arguments.json else _limit_report(result, experiments, change))
 
 

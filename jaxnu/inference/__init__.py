@@ -38,6 +38,7 @@ _LATER = {
     "coverage": "toys",
     "start_processes": "toys",
     "ExperimentToys": "toy_limits",
+    "experiment_workspace": "workspace",
     "experiment_toys": "toy_limits",
     "to_pyhf": "exchange",
     "to_hepdata": "exchange",
