@@ -18,13 +18,16 @@ from jaxnu.flux import SPECTRA, Spectrum, reactor
 from jaxnu.flux.fission import NORMALISATIONS, fission_tables
 from jaxnu.rates import targets_per_kg_day
 
-MU = 1e-11
+MU, Q_E = 1e-11, 1e-12
 T_keV = np.array([0.3, 1.0, 3.0, 10.0, 30.0, 100.0])
-# channel: (what stands in the title, arguments of jaxnu.rate)
+# channel: (what stands in the title, factor of the rate, arguments of jaxnu.rate)
 CHANNELS = {
-    "magnetic": (f"Magnetic, μ_ν = {MU:g} μ_B", {"channel": "magnetic", "mu2": MU**2}),
-    "weak": ("Weak, ν̄_e", {"channel": "weak"}),
-}
+    "magnetic": (f"Magnetic, μ_ν = {MU:g} μ_B", 1.0, {"channel": "magnetic", "mu2": MU**2}),
+    "weak": ("Weak, ν̄_e", 1.0, {"channel": "weak"}),
+    "millicharge": (
+        f"Millicharge, q_ν = {Q_E:g} e, its square alone", Q_E**2, {"channel": "millicharge"},
+    ),
+}  # fmt: skip
 POWER_GW, DISTANCE_m = 3.0, 13.9
 
 
@@ -58,8 +61,8 @@ def main() -> None:
         for model in SPECTRA
     }
     values = {
-        (channel, *key): averaged(spectrum, options)
-        for channel, (_, options) in CHANNELS.items()
+        (channel, *key): factor * averaged(spectrum, options)
+        for channel, (_, factor, options) in CHANNELS.items()
         for key, spectrum in spectra.items()
     }
     print(
@@ -87,7 +90,7 @@ only by the share of the capture's soft antineutrinos; a rate is the average tim
             for (model, norm), spectrum in spectra.items()
         ),
     )  # fmt: skip
-    for channel, (title, _) in CHANNELS.items():
+    for channel, (title, _, _) in CHANNELS.items():
         print(f"\n## {title}\n\n⟨dσ/dT⟩ in cm²/keV per free electron at T:\n")
         table(
             ["spectrum", "normalisation", *(f"{T:g} keV" for T in T_keV)],

@@ -294,7 +294,8 @@ def test_imports_go_one_way(path):
 
 # modules of inference that know nothing of atoms: arrays in, results out; lower ones first
 STATISTICS = ("settings", "asymptotics", "model", "descent", "maximum_likelihood", "crossing",
-              "counting", "bayes", "nuts", "toys", "methods", "exchange",
+              "counting", "notes", "bayes", "nuts", "toys", "methods",
+              "exchange",
               "intervals")  # fmt: skip
 
 

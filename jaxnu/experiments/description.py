@@ -34,7 +34,9 @@ def facts(experiment: Experiment) -> dict[str, str]:
         **_off(experiment),
         "target": f"{experiment.target}, {float(p.exposure_kg_day):g} kg d",
         **_recoils(experiment),
-        "threshold": f"{float(p.threshold_keV):.3g} keV{scale} (half of the maximal efficiency)",
+        "threshold": f"{float(p.threshold_keV):.3g} keV{scale} (half of the maximal efficiency)"
+        if experiment.efficiency_known
+        else "unknown; the signal is computed with efficiency 1 in all bins",
         "resolution": _resolution(experiment),
         "bins": f"{p.background.shape[0]}, {float(p.bin_edges_keV[0]):g} to "
         f"{float(p.bin_edges_keV[-1]):g} keV{scale}",
@@ -104,6 +106,8 @@ def _background(experiment: Experiment) -> str:
     norm = f"norm constrained to {100 * float(p.background_uncertainty):g}%"
     if experiment.background_floating:
         norm = "floating norm"
+    if experiment.data_kind == "difference":
+        norm = "in the errors alone"
     weak = "; weak scattering on electrons added, fixed" if experiment.adds_weak else ""
     low, high = float(p.background.min()), float(p.background.max())
     rate = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

@@ -29,6 +29,7 @@ class Detector:
 
     resolution_keV: (c0, c1, c2). in_quadrature: they are added so. knots_keV, efficiency: the
     curve. threshold_keV: half of its maximum. matrix: in place of all of these, or None.
+    efficiency_known: False where the file has none, and 1 in all bins stands in its place.
     """
 
     resolution_keV: np.ndarray
@@ -37,6 +38,7 @@ class Detector:
     efficiency: np.ndarray
     threshold_keV: float
     matrix: ResponseMatrix | None = None
+    efficiency_known: bool = True
 
 
 def read_detector(
@@ -48,7 +50,8 @@ def read_detector(
         return _with_matrix(detector, table, bin_edges, scale)
     resolution, in_quadrature = _resolution(table, scale)
     # parameters only, no efficiency known: all events of the bins
-    if "efficiency" in detector or background_known:
+    known = "efficiency" in detector or background_known
+    if known:
         inner = detector.table("efficiency", EFFICIENCY)
         knots, values = _efficiency(inner, bin_edges[0], bin_edges[-1], scale)
         where = inner.where("file" if "file" in inner else "energies")
@@ -62,7 +65,7 @@ def read_detector(
         )
     with located(f"{detector.where('efficiency')}.values: "):
         threshold = half_efficiency_keV(knots, values)
-    return Detector(resolution, in_quadrature, knots, values, threshold)
+    return Detector(resolution, in_quadrature, knots, values, threshold, efficiency_known=known)
 
 
 def _resolution(table: Table, scale: EnergyScale) -> tuple[np.ndarray, bool]:

@@ -114,6 +114,7 @@ class Experiment:
         of what is expected) or "both"; energies are electron-equivalent.
     background_has_cevns: CEvNS is in the background's rate, and not added.
     background_has_weak: weak scattering on electrons is in the background's rate, as far as known.
+    efficiency_known: False where the file has none and 1 in all bins stands in its place.
     resolution_in_quadrature: how the coefficients of the resolution are added.
     recoil_edges_keV: panel edges of the integral over recoil energy, one tuple for each element of
         `quenching`.
@@ -142,6 +143,7 @@ class Experiment:
     recoil: str = field(default="electron", metadata={"static": True})
     background_has_cevns: bool = field(default=False, metadata={"static": True})
     background_has_weak: bool = field(default=True, metadata={"static": True})
+    efficiency_known: bool = field(default=True, metadata={"static": True})
     resolution_in_quadrature: bool = field(default=False, metadata={"static": True})
     recoil_edges_keV: tuple[tuple[float, ...], ...] = field(default=(), metadata={"static": True})
     off_source: bool = field(default=False, metadata={"static": True})

@@ -105,6 +105,7 @@ def _read(name: str, file: str, text: str, folder: Path) -> Experiment:
         recoil=target.recoil,
         background_has_cevns=background.has_cevns,
         background_has_weak=background.has_weak,
+        efficiency_known=detector.efficiency_known,
         resolution_in_quadrature=detector.in_quadrature,
         recoil_edges_keV=recoil_edges,
         off_source=off_fraction > 0.0,

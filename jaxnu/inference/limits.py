@@ -494,7 +494,8 @@ def check_experiment(experiment: Experiment, data: str) -> None:
     if data == "observed" and not experiment.has_data:
         raise InputError(
             f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
-            "experiment with counts; use sensitivity(...) or 'jaxnu forecast'"
+            "experiment with counts; use Asimov data: sensitivity(...) or 'jaxnu forecast', and of "
+            "several parameters data='Asimov' or --asimov"
         )
 
 

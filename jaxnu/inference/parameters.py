@@ -159,11 +159,6 @@ def fit_parameters(
     values = _checked_truth(truth, names, data)
     experiments = listed(experiment, shared)
     for one in experiments:
-        if data == "observed" and not one.has_data:
-            raise InputError(
-                f"{one.name} has no counts, so there is nothing observed to fit; allowed: an "
-                "experiment with counts; use data='Asimov', or --asimov"
-            )
         check_experiment(one, data)
         _check_names(one)
     responses = atoms_of(experiments, response)

@@ -81,4 +81,4 @@ def test_a_shared_nuisance_is_one():
 
 def test_results_without_a_number_are_json():
     text = json.dumps(plain_numbers({"a": [np.nan, 1.0], "b": np.inf}), allow_nan=False)
-    assert json.loads(text) == {"a": ["nan", 1.0], "b": "inf"}
+    assert json.loads(text) == {"a": [None, 1.0], "b": "inf"}
