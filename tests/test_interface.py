@@ -98,6 +98,10 @@ CASES = {
         lambda x: flux.difference(flux.reactor(3.0, 13.9), flux.reactor(3.0 * x, 20.0)).total(),
         SCALE,
     ),
+    "flux.solar_survival": (
+        lambda x: flux.solar_survival(flux.line(862.0, x)).total(),
+        SCALE,
+    ),
     "flux.vary_survival": (
         lambda x: flux.vary_survival(flux.solar(), x).electron_fraction(862.0),
         SCALE,
@@ -416,6 +420,7 @@ calls = {
     "tritium_activity_PBq": lambda: jaxnu.flux.tritium_activity_PBq(1.0),
     "mean_inverse_square": lambda: jaxnu.flux.mean_inverse_square(None),
     "solar_components": lambda: jaxnu.flux.solar_components(),
+    "solar_survival": lambda: jaxnu.flux.solar_survival(None),
     "vary_survival": lambda: jaxnu.flux.vary_survival(None, 1.0),
     "solar": lambda: jaxnu.flux.solar(),
     "line": lambda: jaxnu.flux.line(747.0, 1e9),

@@ -22,8 +22,8 @@ SOURCES = {
     "reactor": ("power", "distance", "core", "spectrum", "energy_per_fission", *FUEL),
     "chromium-51": ("activity", *DECAY),
     "tritium": ("activity", "mass", *DECAY),
-    "csv": ("file", "antineutrino"),
-    "line": ("energy", "flux", "antineutrino"),
+    "csv": ("file", "antineutrino", "survival"),
+    "line": ("energy", "flux", "antineutrino", "survival"),
 }
 SOURCE_KEYS = ("kind", *dict.fromkeys(key for keys in SOURCES.values() for key in keys))
 GEOMETRIES = {
@@ -281,7 +281,7 @@ def _csv(table: Table) -> SourceInput:
     antineutrino = table.flag("antineutrino")
     with located(f"{table.where('file')}: "):
         spectrum = flux.read_csv(path, antineutrino=antineutrino)
-    return SourceInput(spectrum, f"table {table.content['file']}")
+    return _survived(table, spectrum, f"table {table.content['file']}")
 
 
 def _line(table: Table) -> SourceInput:
@@ -296,7 +296,26 @@ def _line(table: Table) -> SourceInput:
         table.where("flux"), per_cm2_s, 0.0, 1e30, "1/(cm² s)", expected, open_low=True
     )
     spectrum = flux.line(energy_keV, per_cm2_s, table.flag("antineutrino"))
-    return SourceInput(spectrum, f"line of {energy_keV:g} keV")
+    return _survived(table, spectrum, f"line of {energy_keV:g} keV")
+
+
+def _survived(table: Table, spectrum: Spectrum, description: str) -> SourceInput:
+    """A flux of the user with the P_ee that goes with it."""
+    if "survival" not in table:
+        return SourceInput(spectrum, description)
+    value = table.content["survival"]
+    if value == "solar":
+        if spectrum.antineutrino:
+            raise table.refuse("survival", "it with antineutrino = false, or a number in [0, 1]")
+        return SourceInput(flux.solar_survival(spectrum), f"{description}, P_ee of the Sun")
+    expected = 'P_ee, a number in [0, 1], or "solar" for that of the Sun'
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise table.refuse("survival", expected)
+    checks.number_range(table.where("survival"), value, 0.0, 1.0, "", expected)
+    constant = jnp.full_like(spectrum.survival, value)
+    return SourceInput(
+        dataclasses.replace(spectrum, survival=constant), f"{description}, P_ee = {value:g}"
+    )
 
 
 _READERS = {
