@@ -169,14 +169,14 @@ def difference(nominal: Spectrum, other: Spectrum) -> Spectrum:
         )
     return replace(
         nominal,
-        density=_values_at(other, nominal.nodes_keV) - nominal.density,
+        density=values_at(other, nominal.nodes_keV) - nominal.density,
         line_flux=other.line_flux - nominal.line_flux,
         name=f"{other.name} − {nominal.name}",
     )
 
 
 @jax.jit
-def _values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
+def values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
     """`Spectrum.at`, compiled once for each shape: its loop is compiled at every call outside."""
     return spectrum.at(E_keV)
 

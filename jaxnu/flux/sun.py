@@ -11,7 +11,7 @@ import numpy as np
 from jaxnu import checks, precision
 from jaxnu.errors import InputError
 from jaxnu.flux.beta import allowed_shape
-from jaxnu.flux.spectrum import Spectrum, check_order, check_scalar
+from jaxnu.flux.spectrum import Spectrum, check_order, check_scalar, values_at
 from jaxnu.numerics.quadrature import legendre_rule, panel_nodes
 
 
@@ -279,7 +279,7 @@ def solar_survival(spectrum: Spectrum) -> Spectrum:
     return replace(
         spectrum,
         edges_keV=edges,
-        density=spectrum.at(nodes),  # a polynomial in each old panel: exact
+        density=values_at(spectrum, nodes),  # a polynomial in each old panel: exact
         survival_keV=jnp.asarray(SURVIVAL_keV),
         survival=jnp.asarray(SURVIVAL),
         incoherent=True,
