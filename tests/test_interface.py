@@ -98,10 +98,6 @@ CASES = {
         lambda x: flux.difference(flux.reactor(3.0, 13.9), flux.reactor(3.0 * x, 20.0)).total(),
         SCALE,
     ),
-    "flux.solar_survival": (
-        lambda x: flux.solar_survival(flux.line(862.0, x)).total(),
-        SCALE,
-    ),
     "flux.vary_survival": (
         lambda x: flux.vary_survival(flux.solar(), x).electron_fraction(862.0),
         SCALE,
@@ -131,6 +127,7 @@ HOST_ONLY = {
     "fit_parameters": "searches for several minima on the host",
     "moment_limits": "decides on the host which source has oscillated",
     "flux.read_csv": "reads a file",
+    "flux.solar_survival": "cuts panels on the host",
     "flux.solar_components": "has no number among its arguments",
 }
 

@@ -40,6 +40,7 @@ class SourceInput:
 
     spectrum: at the detector. description: one line for people.
     components, relative_errors: parts of the spectrum with the 1σ of their fluxes, where known.
+    has_survival: P_ee belongs to it, as that of the Sun, and may be uncertain.
     cores: number of reactor cores. off_fraction: flux of the OFF period over that of ON, None
         where the file does not say.
     reactor: (power_GW, distance_m, options of flux.reactor, None with a CSV file) of a reactor,
@@ -50,6 +51,7 @@ class SourceInput:
     description: str
     components: Mapping[str, Spectrum] = field(default_factory=dict)
     relative_errors: Mapping[str, float] = field(default_factory=dict)
+    has_survival: bool = False
     cores: int = 1
     off_fraction: float | None = None
     reactor: tuple[list[float], list[float], dict[str, Any] | None] | None = None
@@ -82,6 +84,7 @@ def _solar(table: Table) -> SourceInput:
         f"Sun, {model}: {', '.join(names)}",
         {name: part for name, (part, _) in parts.items()},
         {name: sigma for name, (_, sigma) in parts.items()},
+        has_survival=True,
     )
 
 
@@ -307,15 +310,16 @@ def _survived(table: Table, spectrum: Spectrum, description: str) -> SourceInput
     if value == "solar":
         if spectrum.antineutrino:
             raise table.refuse("survival", "it with antineutrino = false, or a number in [0, 1]")
-        return SourceInput(flux.solar_survival(spectrum), f"{description}, P_ee of the Sun")
+        return SourceInput(
+            flux.solar_survival(spectrum), f"{description}, P_ee of the Sun", has_survival=True
+        )
     expected = 'P_ee, a number in [0, 1], or "solar" for that of the Sun'
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise table.refuse("survival", expected)
     checks.number_range(table.where("survival"), value, 0.0, 1.0, "", expected)
     constant = jnp.full_like(spectrum.survival, value)
-    return SourceInput(
-        dataclasses.replace(spectrum, survival=constant), f"{description}, P_ee = {value:g}"
-    )
+    spectrum = dataclasses.replace(spectrum, survival=constant)
+    return SourceInput(spectrum, f"{description}, P_ee = {value:g}", has_survival=True)
 
 
 _READERS = {
