@@ -127,6 +127,7 @@ HOST_ONLY = {
     "fit_parameters": "searches for several minima on the host",
     "moment_limits": "decides on the host which source has oscillated",
     "flux.read_csv": "reads a file",
+    "flux.solar_survival": "cuts panels on the host",
     "flux.solar_components": "has no number among its arguments",
 }
 
@@ -417,6 +418,7 @@ calls = {
     "tritium_activity_PBq": lambda: jaxnu.flux.tritium_activity_PBq(1.0),
     "mean_inverse_square": lambda: jaxnu.flux.mean_inverse_square(None),
     "solar_components": lambda: jaxnu.flux.solar_components(),
+    "solar_survival": lambda: jaxnu.flux.solar_survival(None),
     "vary_survival": lambda: jaxnu.flux.vary_survival(None, 1.0),
     "solar": lambda: jaxnu.flux.solar(),
     "line": lambda: jaxnu.flux.line(747.0, 1e9),

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from jaxnu.detector import Quenching
-from jaxnu.experiments.experiment import SPECTRUM, Experiment
+from jaxnu.experiments.experiment import SPECTRUM, SURVIVAL, Experiment
 from jaxnu.experiments.reader import load_experiment, open_file
 from jaxnu.experiments.table import parse_toml
 
@@ -116,9 +116,11 @@ def _background(experiment: Experiment) -> str:
 
 def _nuisances(experiment: Experiment) -> dict[str, str]:
     sigmas = experiment.parameters.systematic_uncertainty
+    within = "" if experiment.adds_weak else ", without weak scattering, which the background has"
     return {
         f"nuisance {name}": f"{parameter} ± {100.0 * float(sigma):g}%"
         + (" of its variation" if parameter == SPECTRUM else "")
+        + (within if parameter == SURVIVAL else "")
         for (name, parameter), sigma in zip(experiment.systematics, sigmas, strict=True)
     }
 

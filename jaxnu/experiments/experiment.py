@@ -33,6 +33,8 @@ SYSTEMATICS = {
     "quenching": "quenching_factor",
 }
 SPECTRUM = "spectrum"  # a systematic that adds one of the source's variations to it
+SURVIVAL = "survival"  # a systematic that scales P_ee(E)
+MOVED = (*SYSTEMATICS, SPECTRUM, SURVIVAL)
 RECOILS = ("electron", "nuclear", "both")
 PANELS_MAX = 4000  # more than this means that the resolution is mistyped
 
@@ -242,7 +244,7 @@ def _check_layout(experiment: Experiment) -> None:
     p = experiment.parameters
     checks.one_of("data_kind", experiment.data_kind, DATA_KINDS)
     for name, parameter in experiment.systematics:
-        checks.one_of(f"systematics: parameter of {name!r}", parameter, (*SYSTEMATICS, SPECTRUM))
+        checks.one_of(f"systematics: parameter of {name!r}", parameter, MOVED)
     if p.systematic_uncertainty.shape != (len(experiment.systematics),):
         raise InputError(
             f"systematic_uncertainty has shape {p.systematic_uncertainty.shape} for "

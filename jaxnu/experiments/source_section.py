@@ -22,8 +22,8 @@ SOURCES = {
     "reactor": ("power", "distance", "core", "spectrum", "energy_per_fission", *FUEL),
     "chromium-51": ("activity", *DECAY),
     "tritium": ("activity", "mass", *DECAY),
-    "csv": ("file", "antineutrino"),
-    "line": ("energy", "flux", "antineutrino"),
+    "csv": ("file", "antineutrino", "survival"),
+    "line": ("energy", "flux", "antineutrino", "survival"),
 }
 SOURCE_KEYS = ("kind", *dict.fromkeys(key for keys in SOURCES.values() for key in keys))
 GEOMETRIES = {
@@ -40,6 +40,7 @@ class SourceInput:
 
     spectrum: at the detector. description: one line for people.
     components, relative_errors: parts of the spectrum with the 1σ of their fluxes, where known.
+    has_survival: P_ee belongs to it, as that of the Sun, and may be uncertain.
     cores: number of reactor cores. off_fraction: flux of the OFF period over that of ON, None
         where the file does not say.
     reactor: (power_GW, distance_m, options of flux.reactor, None with a CSV file) of a reactor,
@@ -50,6 +51,7 @@ class SourceInput:
     description: str
     components: Mapping[str, Spectrum] = field(default_factory=dict)
     relative_errors: Mapping[str, float] = field(default_factory=dict)
+    has_survival: bool = False
     cores: int = 1
     off_fraction: float | None = None
     reactor: tuple[list[float], list[float], dict[str, Any] | None] | None = None
@@ -82,6 +84,7 @@ def _solar(table: Table) -> SourceInput:
         f"Sun, {model}: {', '.join(names)}",
         {name: part for name, (part, _) in parts.items()},
         {name: sigma for name, (_, sigma) in parts.items()},
+        has_survival=True,
     )
 
 
@@ -281,7 +284,7 @@ def _csv(table: Table) -> SourceInput:
     antineutrino = table.flag("antineutrino")
     with located(f"{table.where('file')}: "):
         spectrum = flux.read_csv(path, antineutrino=antineutrino)
-    return SourceInput(spectrum, f"table {table.content['file']}")
+    return _survived(table, spectrum, f"table {table.content['file']}")
 
 
 def _line(table: Table) -> SourceInput:
@@ -296,7 +299,27 @@ def _line(table: Table) -> SourceInput:
         table.where("flux"), per_cm2_s, 0.0, 1e30, "1/(cm² s)", expected, open_low=True
     )
     spectrum = flux.line(energy_keV, per_cm2_s, table.flag("antineutrino"))
-    return SourceInput(spectrum, f"line of {energy_keV:g} keV")
+    return _survived(table, spectrum, f"line of {energy_keV:g} keV")
+
+
+def _survived(table: Table, spectrum: Spectrum, description: str) -> SourceInput:
+    """A flux of the user with the P_ee that goes with it."""
+    if "survival" not in table:
+        return SourceInput(spectrum, description)
+    value = table.content["survival"]
+    if value == "solar":
+        if spectrum.antineutrino:
+            raise table.refuse("survival", "it with antineutrino = false, or a number in [0, 1]")
+        return SourceInput(
+            flux.solar_survival(spectrum), f"{description}, P_ee of the Sun", has_survival=True
+        )
+    expected = 'P_ee, a number in [0, 1], or "solar" for that of the Sun'
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise table.refuse("survival", expected)
+    checks.number_range(table.where("survival"), value, 0.0, 1.0, "", expected)
+    constant = jnp.full_like(spectrum.survival, value)
+    spectrum = dataclasses.replace(spectrum, survival=constant)
+    return SourceInput(spectrum, f"{description}, P_ee = {value:g}", has_survival=True)
 
 
 _READERS = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxnu.errors import InputError
-from jaxnu.experiments.experiment import SPECTRUM, SYSTEMATICS
+from jaxnu.experiments.experiment import MOVED, SPECTRUM, SURVIVAL
 from jaxnu.experiments.source_section import SourceInput, model_variation
 from jaxnu.experiments.table import Table
 from jaxnu.flux.spectrum import Spectrum
@@ -43,7 +43,7 @@ def read_systematics(top: Table, source: SourceInput, recoil: str, matrix: bool)
                 "[statistics] background_uncertainty, or another name"
             )
         one = table.table(name, ("parameter", "uncertainty", "other"))
-        parameter = one.word("parameter", (*SYSTEMATICS, SPECTRUM, SOLAR_FLUXES))
+        parameter = one.word("parameter", (*MOVED, SOLAR_FLUXES))
         one.allow(_keys(parameter))
         if parameter == SOLAR_FLUXES:
             if not source.relative_errors:
@@ -55,6 +55,11 @@ def read_systematics(top: Table, source: SourceInput, recoil: str, matrix: bool)
             continue
         if parameter == "quenching" and recoil == "electron":
             raise one.refuse("parameter", 'another one, or [target] recoil = "nuclear" or "both"')
+        if parameter == SURVIVAL and not source.has_survival:
+            raise one.refuse(
+                "parameter", "another one: P_ee is 1 for this source (the Sun has one, and a line "
+                "or a table with [source] survival)"
+            )  # fmt: skip
         if matrix and parameter in IN_MATRIX:
             raise one.refuse("parameter", "another one: this is within the response matrix")
         if parameter == SPECTRUM:

@@ -5,7 +5,7 @@ from jaxnu.flux.fission import SPECTRA, reactor, reactor_components, reactor_mod
 from jaxnu.flux.geometry import Cylinder, Point, Sphere, mean_inverse_square
 from jaxnu.flux.radioactive import chromium51, tritium, tritium_activity_PBq
 from jaxnu.flux.spectrum import Spectrum, difference, line, tabulated
-from jaxnu.flux.sun import SOLAR_FLUXES, solar, solar_components, vary_survival
+from jaxnu.flux.sun import SOLAR_FLUXES, solar, solar_components, solar_survival, vary_survival
 
 __all__ = [
     "SOLAR_FLUXES",
@@ -24,6 +24,7 @@ __all__ = [
     "read_csv",
     "solar",
     "solar_components",
+    "solar_survival",
     "tabulated",
     "tritium",
     "tritium_activity_PBq",

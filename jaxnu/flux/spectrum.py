@@ -27,6 +27,8 @@ class Spectrum:
     lines_keV, line_flux: energies and fluxes [1/(cm² s)] of the lines.
     survival_keV, survival: P_ee at given energies, linear between and constant outside; the
         weak channel uses it, the magnetic channel does not (one μ_ν for all flavours).
+    incoherent: mass states arrive without interference, as from the Sun, and not a flavour state;
+        moments of single mass states ask for it.
     """
 
     edges_keV: Float[Array, "panels+1"]
@@ -37,6 +39,7 @@ class Spectrum:
     survival: Float[Array, "knots"]
     name: str = field(metadata={"static": True})
     antineutrino: bool = field(metadata={"static": True})
+    incoherent: bool = field(default=False, metadata={"static": True})
 
     @property
     def nodes_keV(self) -> Float[Array, "panels order"]:
@@ -166,14 +169,14 @@ def difference(nominal: Spectrum, other: Spectrum) -> Spectrum:
         )
     return replace(
         nominal,
-        density=_values_at(other, nominal.nodes_keV) - nominal.density,
+        density=values_at(other, nominal.nodes_keV) - nominal.density,
         line_flux=other.line_flux - nominal.line_flux,
         name=f"{other.name} − {nominal.name}",
     )
 
 
 @jax.jit
-def _values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
+def values_at(spectrum: Spectrum, E_keV: Float[Array, "..."]) -> Float[Array, "..."]:
     """`Spectrum.at`, compiled once for each shape: its loop is compiled at every call outside."""
     return spectrum.at(E_keV)
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxnu import checks, precision
 from jaxnu.errors import InputError
 from jaxnu.flux.beta import allowed_shape
-from jaxnu.flux.spectrum import Spectrum, check_order, check_scalar
-from jaxnu.numerics.quadrature import legendre_rule
+from jaxnu.flux.spectrum import Spectrum, check_order, check_scalar, values_at
+from jaxnu.numerics.quadrature import legendre_rule, panel_nodes
 
 
 class SolarFlux(NamedTuple):
@@ -146,7 +146,8 @@ def solar(
         metallicity: "GS98" (high) or "AGSS09met" (low); which B16 fluxes are used.
         components: any of pp, pep, hep, 7Be, 8B, 13N, 15O, 17F.
         survival: P_ee of the LMA solution, linear between 155 and 1468 keV and constant
-            outside (8B and hep too, whose true P_ee is about 0.35); False: P_ee = 1.
+            outside (8B and hep too, whose true P_ee is about 0.35); False: P_ee = 1, and ν_e that
+            arrive as such.
         scale: factor on the whole flux, scalar.
         order: nodes per panel.
         fluxes: flux in 1/(cm² s) for some of the components, in place of B16's.
@@ -202,6 +203,7 @@ def solar(
         survival=jnp.asarray(SURVIVAL) if survival else jnp.ones(len(SURVIVAL_keV)),
         name=f"solar ({metallicity})",
         antineutrino=False,
+        incoherent=survival,
     )
 
 
@@ -238,6 +240,50 @@ def solar_components(
         labelled = replace(spectrum, name=f"solar {name} ({metallicity})")
         found[name] = (labelled, flux.relative_error)
     return found
+
+
+def solar_survival(spectrum: Spectrum) -> Spectrum:
+    """A flux of solar neutrinos given otherwise, such as one line, with the Sun's P_ee(E).
+
+    Linear between 155 and 1468 keV and constant outside, as in `solar`; mass states arrive without
+    interference.
+
+    Args:
+        spectrum: all flavours together, neutrinos, such as flux.line(861.8, 4.42e9).
+
+    Returns:
+        The same flux with this P_ee, whose knots are panel edges. Differentiable in the densities
+        and fluxes of lines, not in the edges.
+
+    Raises:
+        InputError: for antineutrinos, and traced edges.
+
+    Source: Borexino, Nature 562, 505 (2018).
+    """
+    precision.require_x64("solar_survival")
+    checks.instance("spectrum", spectrum, Spectrum, "give a spectrum, such as flux.line(862, 4e9)")
+    if spectrum.antineutrino:
+        raise InputError(
+            f"spectrum {spectrum.name!r} is one of antineutrinos; the Sun sends neutrinos: give "
+            "antineutrino=False"
+        )
+    if checks.is_traced(spectrum.edges_keV):
+        raise InputError(
+            "spectrum has traced edges_keV: panels are made on the host; allowed: concrete "
+            "energies; take them out of jit and grad"
+        )
+    old = np.asarray(spectrum.edges_keV)
+    inside = [E for E in SURVIVAL_keV if old[0] < E < old[-1]]
+    edges = jnp.asarray(np.unique([*old, *inside]))
+    nodes = panel_nodes(edges, spectrum.density.shape[-1])[0]
+    return replace(
+        spectrum,
+        edges_keV=edges,
+        density=values_at(spectrum, nodes),  # a polynomial in each old panel: exact
+        survival_keV=jnp.asarray(SURVIVAL_keV),
+        survival=jnp.asarray(SURVIVAL),
+        incoherent=True,
+    )
 
 
 def vary_survival(spectrum: Spectrum, pull: Any) -> Spectrum:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxnu.counts import background_counts, cevns_deposits, channel_deposits, weak_deposits
-from jaxnu.experiments.experiment import SPECTRUM, SYSTEMATICS, Experiment
+from jaxnu.experiments.experiment import SPECTRUM, SURVIVAL, SYSTEMATICS, Experiment
 from jaxnu.inference.model import (
     Measurement,
     Model,
@@ -137,7 +137,8 @@ def experiment_model(
     A systematic of relative 1σ σ on a parameter p adds the shape α σ ∂s/∂ln p to what the source
     sends, s, and to the background where its rate is one before the efficiency; of the flux or the
     exposure it is a factor 1 + σα of s; of the spectrum it adds α σ s[δφ], the counts of the
-    variation δφ. With ON − OFF data the background and its nuisance are gone.
+    variation δφ; of the survival probability it adds α σ ∂s/∂ln P_ee. With ON − OFF data the
+    background and its nuisance are gone.
     """
     p = experiment.parameters
     moves = data == "Asimov"
@@ -158,22 +159,26 @@ def experiment_model(
             net * recorded(here, part) * unit for part, unit in zip(left, units, strict=True)
         )
 
+    def anew(here: Experiment) -> tuple[Array, ...]:
+        return counts(here, deposits(here))
+
     left = deposits(experiment)
     templates = counts(experiment, left)
     background = background_counts(experiment, moves)
     *shapes, background_shapes = _detector_shapes(
         experiment, lambda here: counts(here, left), len(names)
     )
-    varied = _spectrum_shapes(experiment, lambda here: counts(here, deposits(here)), len(names))
+    varied = _spectrum_shapes(experiment, anew, len(names))
+    survived = _survival_shapes(experiment, anew, len(names))
     sigma = _sigma(experiment)
     norms = {n: sigma[n] for n, what in experiment.systematics if what in NORMS}
     floating = experiment.background_floating
     width = jnp.ones(()) if floating else p.background_uncertainty
     powers = ((),) * len(sent) + tuple(term.powers for term in terms)
     parts = [
-        Sample(name, template, name == SIGNAL, norms, shape | more, powers=power)
-        for name, template, shape, more, power in zip(
-            names, templates, shapes, varied, powers, strict=True
+        Sample(name, template, name == SIGNAL, norms, shape | more | P_ee, powers=power)
+        for name, template, shape, more, P_ee, power in zip(
+            names, templates, shapes, varied, survived, powers, strict=True
         )
     ]
     if known:
@@ -225,7 +230,8 @@ def _detector_shapes(
         stays, so that no atom is evaluated again.
     """
     p, sigma = experiment.parameters, _sigma(experiment)
-    moved = [(n, what) for n, what in experiment.systematics if what not in (*NORMS, SPECTRUM)]
+    elsewhere = (*NORMS, SPECTRUM, SURVIVAL)
+    moved = [(n, what) for n, what in experiment.systematics if what not in elsewhere]
     if not moved:
         return ({},) * (samples + 1)
     fields = [SYSTEMATICS[what] for _, what in moved]
@@ -269,6 +275,26 @@ def _spectrum_shapes(
 
     found = jax.vmap(of)(variations.density, variations.line_flux)
     return tuple({name: sigma[name] * each[k] for k, name in enumerate(names)} for each in found)
+
+
+def _survival_shapes(
+    experiment: Experiment, counts: Counts, samples: int
+) -> tuple[dict[str, Array], ...]:
+    """By name what 1σ of each systematic of P_ee adds to what the source sends: σ ∂s/∂ln P_ee,
+    exact, for counts are linear in P_ee."""
+    p, sigma = experiment.parameters, _sigma(experiment)
+    names = [name for name, what in experiment.systematics if what == SURVIVAL]
+    if not names:
+        return ({},) * samples
+
+    def of(factor: Array) -> tuple[Array, ...]:
+        source = dataclasses.replace(p.source, survival=factor * p.source.survival)
+        return counts(
+            dataclasses.replace(experiment, parameters=dataclasses.replace(p, source=source))
+        )
+
+    slopes = jax.jvp(of, (jnp.ones(()),), (jnp.ones(()),))[1]
+    return tuple({name: sigma[name] * slope for name in names} for slope in slopes)
 
 
 def _measurements(

@@ -24,6 +24,7 @@ from jaxnu.mixing import (
     majorana_moments,
     pmns_matrix,
     solar_moment_weights,
+    solar_shares,
 )
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Response
@@ -90,8 +91,9 @@ def moment_limits(
     """Upper limits on the moments of mass eigenstates, one element of the matrix at a time.
 
     The signal is μ_eff²(E) = |μ_jk|² w(E), w of `mixing`: for the Sun, an incoherent mixture,
-    w = Σ |A_k|² with |A_k|² linear in P_ee(E) of the flux; for a source with P_ee = 1, ν_e that
-    have not oscillated, w = |U_ek|². Several experiments share |μ_jk|² in one likelihood.
+    w = Σ |A_k|² with |A_k|² linear in P_ee(E) of the flux (`Spectrum.incoherent`); for other
+    sources, ν_e that have not oscillated, w = |U_ek|². Several experiments share |μ_jk|² in one
+    likelihood.
 
     experiment, response, confidence_level, convention, shared: as in `limit`.
     kind: "dirac" or "majorana". data: "observed" or "Asimov", as in `sensitivity`.
@@ -118,6 +120,7 @@ def moment_limits(
         check_experiment(one, data)
         check_target(one, atom)
         check_parameters(one)
+        _check_states(one, theta12, theta13)
     names = tuple(one.name for one in experiments)
     limits: dict[str, float] = {}
     shares: dict[str, dict[str, float]] = {name: {} for name in names}
@@ -148,10 +151,30 @@ _compiled = jax.jit(experiment_model, static_argnames=("data", "terms"))
 
 def _weights(experiment: Experiment, matrix: np.ndarray, theta12: float, theta13: float) -> Any:
     """(w0, w1) of w0 + w1 P_ee for one element of 1 μ_B."""
-    if np.all(np.asarray(experiment.parameters.source.survival) == 1.0):
-        mixing = pmns_matrix(theta12, theta13, 0.0)  # θ23 and phases do not enter
-        return jnp.stack([flavor_moment_squared(matrix, mixing), jnp.zeros(())])
-    return solar_moment_weights(matrix, theta12, theta13)
+    source = experiment.parameters.source
+    if source.incoherent:
+        return solar_moment_weights(matrix, theta12, theta13)
+    mixing = pmns_matrix(theta12, theta13, 0.0)  # θ23 and phases do not enter
+    return jnp.stack([flavor_moment_squared(matrix, mixing), jnp.zeros(())])
+
+
+def _check_states(experiment: Experiment, theta12: float, theta13: float) -> None:
+    """Refuse a P_ee that does not say which states arrive, or that no conversion gives."""
+    source = experiment.parameters.source
+    P = np.asarray(source.survival)
+    if not source.incoherent and np.any(P != 1.0):
+        raise InputError(
+            f"survival = {P[P != 1.0][0]:g} of the source of {experiment.name} does not say which "
+            'mass states arrive; allowed in moment_limits: the Sun, survival = "solar", or 1'
+        )
+    if source.incoherent and np.any(
+        bad := np.any(np.asarray(solar_shares(P, theta12, theta13)) < 0.0, axis=-1)
+    ):
+        raise InputError(
+            f"survival = {P[bad][0]:g} of the source of {experiment.name} makes one of |A_k|² "
+            f"negative with theta12 = {theta12:g}, theta13 = {theta13:g} rad; allowed: what the "
+            "Sun's conversion gives, about 0.29 to 0.67"
+        )
 
 
 __all__ = ["MomentLimits", "moment_limits"]

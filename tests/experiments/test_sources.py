@@ -1,9 +1,12 @@
 """Sources in a file: cores, models, CSV files, radioactive sources, lines; and what is refused."""
 
+import dataclasses
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnu import flux
+from jaxnu import counts, flux, response
 from jaxnu.errors import InputError
 from jaxnu.experiments import describe
 from jaxnu.flux_summary import format_flux, named_source, summarize_flux
@@ -64,6 +67,56 @@ def test_a_line(base):
     np.testing.assert_allclose(source.lines_keV, [862.0])
     np.testing.assert_allclose(source.line_flux, [4.9e9], rtol=1e-14)
     assert not source.antineutrino
+
+
+LINE_7BE = 'kind = "line"\nenergy = "861.8 keV"\nflux = "4.42e9 / (cm2 s)"\nantineutrino = false'
+
+
+def weak_counts(e):
+    e = dataclasses.replace(e, background_has_weak=False)
+    return np.asarray(counts.weak_counts(e, response("Ge", "free")))
+
+
+def test_a_solar_line_is_that_of_the_sun(base):
+    """The 7Be line of a file against the Sun's own lines, and against P_ee by hand."""
+    sun = base((REACTOR, 'kind = "solar"\nmetallicity = "GS98"\ncomponents = ["7Be"]'))
+    lines = sun.parameters.source
+    alone = dataclasses.replace(lines, line_flux=lines.line_flux * jnp.array([1.0, 0.0]))
+    line = base((REACTOR, LINE_7BE + '\nsurvival = "solar"'))
+    assert line.parameters.source.incoherent and sun.parameters.source.incoherent
+    assert "P_ee of the Sun" in describe(base.path)
+    ratio = weak_counts(line) / weak_counts(sun.replace(source=alone))
+    np.testing.assert_allclose(ratio, 4.42e9 / (0.897 * 4.93e9), rtol=1e-9)
+    P = np.interp(861.8, [857.0, 1468.0], [0.525, 0.504])
+    by_hand = base((REACTOR, LINE_7BE + f"\nsurvival = {P}"))
+    np.testing.assert_allclose(weak_counts(by_hand), weak_counts(line), rtol=1e-12)
+    assert not by_hand.parameters.source.incoherent
+
+
+def test_survival_mixes_flavours_linearly(base):
+    """Counts at P_ee are between those of ν_e and of ν_μ; left out, P_ee is 1."""
+    at = {P: weak_counts(base((REACTOR, f"{LINE_7BE}\nsurvival = {P}"))) for P in (0, 0.3, 1)}
+    np.testing.assert_allclose(at[0.3], 0.3 * at[1] + 0.7 * at[0], rtol=1e-12)
+    np.testing.assert_array_equal(at[1], weak_counts(base((REACTOR, LINE_7BE))))
+    half = weak_counts(base((REACTOR, f'{LINE_7BE}\nsurvival = "solar"')))
+    print(f"P_ee = 1 over the Sun's: {at[1] / half}")
+    assert np.all(at[1] / half > 1.5)
+
+
+def test_a_table_with_the_suns_survival(base):
+    """The density stays, the knots of P_ee become edges."""
+    (base.folder / "flux.csv").write_text(FLUX)
+    text = 'kind = "csv"\nfile = "flux.csv"\nantineutrino = false'
+    plain = base((REACTOR, text)).parameters.source
+    assert not plain.incoherent and np.all(np.asarray(plain.survival) == 1.0)
+    source = base((REACTOR, text + '\nsurvival = "solar"')).parameters.source
+    assert source.incoherent
+    E = np.linspace(1.0, 999.0, 200)
+    np.testing.assert_allclose(source.at(E), plain.at(E), rtol=1e-12)
+    np.testing.assert_array_equal(
+        source.edges_keV, [0.0, 155.0, 303.0, 431.0, 500.0, 857.0, 1000.0]
+    )
+    np.testing.assert_array_equal(source.electron_fraction(E), flux.solar().electron_fraction(E))
 
 
 def test_chromium_at_a_distance_and_beside_a_shell(base):
@@ -215,6 +268,21 @@ MISTAKES = {
     ),
     "flux without area": ([(REACTOR, LINE.replace("(cm2 s)", "s"))], "source.flux = '4.9e9 / s'"),
     "energy of a line": ([(REACTOR, LINE.replace("862 keV", "862 m"))], "source.energy = '862 m'"),
+    "survival above 1": (
+        [(REACTOR, LINE + "\nsurvival = 54")], "source.survival = 54 is outside [0, 1]",
+    ),
+    "survival that is a flag": (
+        [(REACTOR, LINE + "\nsurvival = true")], "source.survival = True; give P_ee, a number",
+    ),
+    "survival of another word": (
+        [(REACTOR, LINE + '\nsurvival = "sun"')], "source.survival = 'sun'; give P_ee",
+    ),
+    "survival nan": ([(REACTOR, LINE + "\nsurvival = nan")], "source.survival = nan"),
+    "antineutrinos of the Sun": (
+        [(REACTOR, LINE.replace("false", "true") + '\nsurvival = "solar"')],
+        "source.survival = 'solar'; give it with antineutrino = false",
+    ),
+    "survival of a reactor": ([(REACTOR, REACTOR + "\nsurvival = 0.5")], "source.survival"),
     "cores of the Sun": (
         [(REACTOR, 'kind = "solar"\nmetallicity = "GS98"' + CORES)], "source.core",
     ),

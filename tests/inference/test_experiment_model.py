@@ -8,9 +8,18 @@ import pytest
 
 import jaxnu
 from jaxnu import flux
-from jaxnu.counts import background_counts, cevns_counts, signal_counts
+from jaxnu.counts import (
+    background_counts,
+    cevns_counts,
+    channel_deposits,
+    signal_counts,
+    weak_counts,
+)
 from jaxnu.experiments import load_experiment
 from jaxnu.inference.experiment_model import experiment_model
+from jaxnu.inference.parameters import PARAMETERS, terms_of
+from jaxnu.mixing import solar_moment_weights
+from jaxnu.smearing import recorded
 
 TEXT = """
 title = "invented"
@@ -121,6 +130,105 @@ def test_the_fluxes_of_the_sun_are_nuisances(make, atom):
     np.testing.assert_allclose(total, model.signal, rtol=1e-6)
     result = jaxnu.sensitivity(e, atom)
     assert set(result.nuisances) == {"background", "sun pp", "sun pep", "sun 7Be"}
+
+
+SUN = 'kind = "solar"\nmetallicity = "GS98"\ncomponents = ["pp", "7Be"]'
+P_EE = '[systematics.pee]\nparameter = "survival"\nuncertainty = {}'
+LINE = 'kind = "line"\nenergy = "861.8 keV"\nflux = "4.42e9 / (cm2 s)"\nantineutrino = false\n'
+
+
+def weak(e, atom, source):
+    """Weak counts with any source, without a likelihood."""
+    here = e.replace(source=source)
+    return np.asarray(jax.jit(weak_counts)(here, atom))
+
+
+def without_weak(e):
+    return dataclasses.replace(e, background_has_weak=False)
+
+
+def test_survival_is_a_nuisance(make, atom, agree):
+    """The template against counts at another P_ee: Borexino's error of a line, and 7% of the Sun's.
+
+    Templates of the magnetic signal are zero, of interference terms those of their channel.
+    """
+    line = flux.solar_survival(flux.line(861.8, 4.42e9))
+    up = flux.vary_survival(line, 1.0)
+    sigma = float(up.electron_fraction(861.8) / line.electron_fraction(861.8)) - 1.0
+    sun = flux.solar(components=("pp", "7Be"))
+    for source, text, size, moved in (
+        (LINE + 'survival = "solar"', P_EE.format(repr(sigma)), sigma, up),
+        (SUN, P_EE.format(0.07), 0.07, dataclasses.replace(sun, survival=1.07 * sun.survival)),
+    ):
+        e = without_weak(make(source, "electron", systematics=text))
+        model = jax.jit(experiment_model, static_argnames=("data", "terms"))(
+            e, atom, "Asimov", terms_of(("sin2_theta_w",))
+        )
+        nominal = e.parameters.source
+        change = weak(e, atom, moved) - weak(e, atom, nominal)
+        print(f"P_ee ± {size:.3f}: δ weak / weak = {change / weak(e, atom, nominal)}")
+        assert np.all(change > 0.01 * weak(e, atom, nominal))
+        agree("weak", shape(model, "weak", "pee"), change, 1e-9)
+        np.testing.assert_array_equal(shape(model, "signal", "pee"), 0.0)
+        for term in terms_of(("sin2_theta_w",)):
+            with_, without = (
+                np.asarray(recorded(e, channel_deposits(e.replace(source=s), atom, term.channel)))
+                for s in (moved, nominal)
+            )
+            ours = shape(model, term.channel, "pee")
+            scale = term.unit * np.abs(without).max()
+            np.testing.assert_allclose(ours, term.unit * (with_ - without), rtol=1e-8,
+                                       atol=1e-10 * scale)  # fmt: skip
+
+
+def test_survival_moves_the_signal_of_a_mass_state(make, atom, agree):
+    """With weights w0 + w1 P_ee the magnetic signal itself moves."""
+    e = make(SUN, "electron", systematics=P_EE.format(0.1))
+    w0, w1 = solar_moment_weights(np.diag([1.0, 0.0, 0.0]), 0.584, 0.149)
+    model = jax.jit(experiment_model, static_argnames="data")(
+        e, atom, "Asimov", moment_weights=jax.numpy.stack([w0, w1])
+    )
+    source = e.parameters.source
+    other = dataclasses.replace(source, survival=1.1 * source.survival)
+    change = counted(e, atom, other.weighted(w0, w1)) - counted(e, atom, source.weighted(w0, w1))
+    agree("signal", shape(model, "signal", "pee"), change, 1e-9)
+    assert np.all(change > 0.1 * np.asarray(model.signal))
+
+
+@pytest.mark.slow
+def test_survival_widens_an_interval(make, atom, agree):
+    """The interval of the angle from a strong line, against the Gaussian one by hand."""
+    strong = LINE.replace("4.42e9", "1e18") + 'survival = "solar"'
+    names, widths = ("sin2_theta_w",), []
+    for sigma in (None, 0.05):
+        text = "" if sigma is None else P_EE.format(sigma)
+        e = without_weak(make(strong, "electron", systematics=text))
+        e = dataclasses.replace(e, background_floating=False).replace(background_uncertainty=0.01)
+        found = jaxnu.fit_parameters(e, atom, names, data="Asimov")
+        widths.append(np.diff(found.intervals["sin2_theta_w"])[0])
+        (linear,) = (t for t in terms_of(names) if t.powers == (("sin2_theta_w", 1),))
+        slope = np.asarray(recorded(e, channel_deposits(e, atom, linear.channel))) * linear.unit
+        slope /= PARAMETERS["sin2_theta_w"].unit  # of the counts in sin²θ_W
+        sent, background = weak(e, atom, e.parameters.source), np.asarray(background_counts(e))
+        source = e.parameters.source
+        moved = dataclasses.replace(source, survival=(1.0 + (sigma or 0.0)) * source.survival)
+        shift = weak(e, atom, moved) - sent
+        covariance = np.diag(sent + background)
+        covariance += np.outer(shift, shift) + 1e-4 * np.outer(background, background)
+        gauss = 2.0 * 1.6448536 / np.sqrt(slope @ np.linalg.solve(covariance, slope))
+        agree(f"90% interval, P_ee ± {sigma}", widths[-1], gauss, 0.005)
+    assert widths[1] > 2.0 * widths[0]
+
+
+def test_survival_is_refused_where_it_is_one(make):
+    for source in (REACTOR, LINE):
+        with pytest.raises(jaxnu.InputError, match=r"systematics\.pee\.parameter") as refusal:
+            make(source, "electron", systematics=P_EE.format(0.1))
+        told = str(refusal.value)
+        print(told)
+        assert "mine.toml" in told and "P_ee is 1" in told and "\n" not in told
+    e = make(LINE + "survival = 0.5", "electron", systematics=P_EE.format(0.1))
+    assert e.systematics == (("pee", "survival"),)
 
 
 def test_other_names_for_the_variations_are_refused(make):

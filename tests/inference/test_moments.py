@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnu
+from jaxnu import flux
 from jaxnu.errors import InputError
 from jaxnu.experiments import load_experiment
 from jaxnu.inference.moments import ELEMENTS, moment_limits
@@ -67,6 +68,27 @@ def test_survival_of_the_flux_enters_energy_by_energy(xenonnt, xenon, agree):
     ]  # fmt: skip
     print(f"|μ_11|: {ends[0]:.5e} < {real:.5e} < {ends[1]:.5e}")
     assert ends[0] < real < ends[1]
+
+
+def test_states_that_arrive_are_said_by_the_source(xenonnt, xenon, agree):
+    """|A_k|² of the Sun's line, |U_ek|² of a line of ν_e; a bare number says neither."""
+    line = flux.line(861.8, 4.42e9)
+    U2 = np.abs(np.asarray(pmns_matrix(0.6, 0.15, 0.0))[0]) ** 2
+    P = np.interp(861.8, [857.0, 1468.0], [0.525, 0.504])
+    for source, weights in (
+        (flux.solar_survival(line), np.asarray(solar_shares(P, 0.6, 0.15))),
+        (line, U2),
+    ):
+        e = xenonnt.replace(source=source)
+        shares = moment_limits(e, xenon, "dirac", theta12=0.6, theta13=0.15).shares
+        agree(source.name, list(shares["xenonnt-sr0"].values()), weights, 1e-9)
+    # the Sun with P_ee = 1 does not turn into a reactor: no conversion gives it
+    with pytest.raises(InputError, match=r"survival = 1 of .* makes one of \|A_k\|² negative"):
+        moment_limits(with_survival(xenonnt, 1.0), xenon)
+    half = xenonnt.replace(source=dataclasses.replace(line, survival=jnp.full(2, 0.5)))
+    with pytest.raises(InputError, match=r"survival = 0.5 of the source of xenonnt-sr0") as told:
+        moment_limits(half, xenon)
+    assert "\n" not in str(told.value)
 
 
 def test_weights_are_the_moment_at_any_survival(agree):
