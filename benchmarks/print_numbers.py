@@ -227,7 +227,7 @@ def derivatives() -> Iterator[Row]:
         difference, ours = (4.0 * fine - coarse) / 3.0, result.derivatives[name]
         error = abs(ours - difference) / max(abs(difference), 1e-3)
         yield Row(
-            f"∂ ln(limit)/∂ ln({name})",
+            f"XENONnT, {atom.model}, ∂ ln(limit)/∂ ln({name})",
             f"{difference:.7f} (difference) within 1e-5",
             f"{ours:.7f} ({error:.0e})",
             error <= 1e-5,
