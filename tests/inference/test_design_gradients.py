@@ -83,7 +83,8 @@ def directions(experiment, atom):
     return found
 
 
-def check(name, atom, slope, agree):
+def check(name, atom, slope, agree, of_shells=1.0):
+    """of_shells: of STEP where thresholds of subshells move."""
     experiment = load_experiment(name)
     # off the places where an energy of the efficiency is an edge of a bin: the third derivative
     # steps there, and with it the error of a finite difference
@@ -108,7 +109,8 @@ def check(name, atom, slope, agree):
     gradient = along(jnp.zeros(len(moves)), jnp.zeros(len(moves)))[0][:-1]
     for k, label in enumerate(moves):
         direction = jnp.zeros(len(moves)).at[k].set(1.0)
-        numeric = slope(lambda h, d=direction: along(h * d, d)[0], 0.0, STEP)
+        step = STEP * (of_shells if label.startswith(("all thresholds", "threshold of")) else 1.0)
+        numeric = slope(lambda h, d=direction: along(h * d, d)[0], 0.0, step)
         got = along(0.0 * direction, direction)[1]
         size = max(abs(numeric[-1]), 1e-3)
         agree(f"{name}: d ln(limit)/d {label}", gradient[k], numeric[-1], 1e-5, scale=size)
@@ -130,4 +132,6 @@ def test_of_every_shipped_experiment(name, slope, agree):
 
 @pytest.mark.long
 def test_with_the_default_atom(slope, agree):
-    check("xenonnt-sr0", response("Xe"), slope, agree)
+    # its splines are cubic: a second derivative in a threshold has a cusp wherever a node of them
+    # passes a node of the integral, so that differences come to it slowly
+    check("xenonnt-sr0", response("Xe"), slope, agree, of_shells=0.05)
