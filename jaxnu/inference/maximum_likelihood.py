@@ -384,7 +384,7 @@ def fit(
         held: parameter → value at which it stays: {"x": 0.3}, or a nuisance.
         settings: tolerances.
         optimizer: "newton" (projected, with the exact Hessian; 4 to 10 iterations), "lbfgs" (tens)
-            or "adam" (thousands). All end by the same gradient inside the bounds.
+            or "adam" (hundreds). All end by the same gradient inside the bounds.
 
     Returns:
         A Fit. Under jit, grad and vmap too; theta has its derivative in everything the model
