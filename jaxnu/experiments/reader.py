@@ -236,8 +236,7 @@ def open_file(name_or_path: str | os.PathLike[str]) -> ExperimentFile:
         return ExperimentFile(key, f"{key}.toml", file.read_text("utf-8"), Path(str(file)).parent)
     path = Path(key)
     if not os.path.isfile(path):
-        with located(f"{key!r} is not a file and not a shipped experiment: "):
-            checks.one_of("name_or_path", key, shipped)
+        checks.one_of("experiment", key, [*shipped, "a TOML file that is there"])
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
