@@ -245,12 +245,8 @@ def rydberg_orbitals(
 
     n_max: static. A field without −1/r tail has few: see `found`.
     """
-    mesh = log_linear_mesh(
-        knobs.first_radius / potential.Z, knobs.rydberg_radius, knobs.mesh_stretch,
-        knobs.mesh_points,
-    )  # fmt: skip
+    mesh, V = _far_out(potential, knobs)
     n, l = np.array([(n, l) for n in range(1, n_max + 1) for l in range(n)]).T
-    V = potential.on_mesh(mesh)
     # in groups of the size of a configuration: the program of the field serves again
     spare = -n.size % SLOTS
     groups = [
@@ -262,6 +258,15 @@ def rydberg_orbitals(
         )
     ]
     return mesh, jax.tree.map(lambda *parts: _joined(parts, n.size), *groups)
+
+
+@partial(jax.jit, static_argnames="knobs")
+def _far_out(potential, knobs):
+    mesh = log_linear_mesh(
+        knobs.first_radius / potential.Z, knobs.rydberg_radius, knobs.mesh_stretch,
+        knobs.mesh_points,
+    )  # fmt: skip
+    return mesh, potential.on_mesh(mesh)
 
 
 @partial(jax.jit, static_argnums=1)

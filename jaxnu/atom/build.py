@@ -26,12 +26,11 @@ from jaxnu.atom.tabulate import (
     Units,
     bessel_arguments,
     bound_waves,
-    by_impulse,
     empty_rows,
-    onto_ridge,
     profile_bessel,
     profiles,
     ridge_nodes,
+    rows_on_ridge,
     shell_responses,
     waves,
 )  # fmt: skip
@@ -192,8 +191,9 @@ def compute(
 
     energy = np.full(knobs.energy_slots, plan.energy[-1])
     energy[: plan.energy.size] = plan.energy
-    rows = onto_ridge(rows, plan.reach, energy, bound, ridge, knobs)
-    rows = by_impulse(rows, plan.far_from, energy, plan.before, plan.last, bound, ridge, knobs)
+    rows = rows_on_ridge(
+        rows, plan.reach, plan.far_from, energy, plan.before, plan.last, bound, ridge, knobs
+    )
     if progress:
         progress(steps, steps, "done")
     return Responses(bound.energy, rows, states.energy, lines)

@@ -159,7 +159,9 @@ def _tangent(linear, right, knobs):
 
 
 @partial(jax.jit, static_argnames=("model", "knobs"))
-def _solve(mesh, shells, exchange, model, knobs):
+def _solve(shells, exchange, model, knobs):
+    mesh = atom_mesh(shells.Z, knobs)
+
     def difference(rV):
         return _next_rV(mesh, rV, shells, exchange, model, knobs) - rV
 
@@ -239,9 +241,9 @@ def self_consistent_field(
     atom = checked_configuration(element, exchange)
     n, l, occupation = atom.padded()
     shells = Shells(np.asarray(float(atom.Z)), n, l, occupation)
-    mesh = atom_mesh(shells.Z, knobs)
     x: Any = exchange if checks.is_traced(exchange) else np.asarray(exchange, dtype=float)
-    potential, V, residual, count = _solve(mesh, shells, x, model, knobs)
+    potential, V, residual, count = _solve(shells, x, model, knobs)
+    mesh = potential.mesh
     bound = bound_orbitals(mesh, V, n, l, knobs)
     bound, energies = _finished(mesh, potential.rV, residual, shells, bound, x, model, knobs)
     if not checks.is_traced(residual):

@@ -253,6 +253,16 @@ def _below_ridge(Q, T):
 
 
 @partial(jax.jit, static_argnames="knobs")
+def rows_on_ridge(
+    rows: Rows, r_out: Float[Array, "orbital slot"], far_from: Float[Array, "orbital slot"],
+    energy: Float[Array, "slot"], before: Int[Array, "orbital"], last: Int[Array, "orbital"],
+    bound: BoundOrbitals, ridge: Ridge, knobs: AtomNumerics,
+) -> Rows:  # fmt: skip
+    """Rows at (ε, κ) as the table has them: at (ε, p_z), by the impulse form above `last`."""
+    rows = onto_ridge(rows, r_out, energy, bound, ridge, knobs)
+    return by_impulse(rows, far_from, energy, before, last, bound, ridge)
+
+
 def onto_ridge(
     rows: Rows, r_out: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
     bound: BoundOrbitals, ridge: Ridge, knobs: AtomNumerics,
@@ -275,11 +285,10 @@ def onto_ridge(
     return Rows(*over_orbitals(S, R, r_out, energy, -bound.energy, ridge.width, ridge.p_z))
 
 
-@partial(jax.jit, static_argnames="knobs")
 def by_impulse(
     rows: Rows, far_from: Float[Array, "orbital slot"], energy: Float[Array, "slot"],
     before: Int[Array, "orbital"], last: Int[Array, "orbital"], bound: BoundOrbitals,
-    ridge: Ridge, knobs: AtomNumerics,
+    ridge: Ridge,
 ) -> Rows:  # fmt: skip
     """Rows at (ε, p_z) above the slot `last`, where multipoles of the whole orbital end, by the
     impulse form and its first two corrections, at fixed p_z, from what was found at `before`

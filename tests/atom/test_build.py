@@ -204,7 +204,7 @@ print(json.dumps([first, names]))
     trivial = {"true_divide", "dynamic_slice", "_reduce_all", "_joined", "convert_element_type"}
     programs = [name for name in first if name not in trivial]
     print(f"{len(programs)} programs: {', '.join(programs)}; second element: {second}")
-    assert len(programs) <= 14
+    assert len(programs) <= 11
     assert set(second) <= trivial
 
 
@@ -326,7 +326,7 @@ def test_impulse_form_with_its_residual_follows_the_closed_form():
     ridge = Ridge(np.full(SLOTS, width), p_z, J, K)
     carried = np.full((SLOTS, energy.size), np.inf)  # nowhere the multipoles of an inner part
     slots = np.full(SLOTS, before), np.full(SLOTS, last)
-    made = by_impulse(rows, carried, energy, *slots, bound, ridge, knobs)
+    made = jax.jit(by_impulse)(rows, carried, energy, *slots, bound, ridge)
     made_S, made_R = np.asarray(made.S[0]), np.asarray(made.R[0])
     peak = S.max(axis=1, keepdims=True)
     above = ~known[:, 0]
