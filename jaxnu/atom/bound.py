@@ -189,7 +189,7 @@ def _bound_orbitals(knobs, mesh, V, n, l):
         energy, x = jax.lax.fori_loop(0, turns, turn, (energy, x))
         return energy, x * jnp.sign(x[1])
 
-    energy, y = jax.vmap(one, (0, 1, 0, 0))(l, g0, ratio, energy)
+    energy, y = _one_by_one(one, l, g0.T, ratio, energy)
     size = jnp.max(jnp.abs(y), axis=1, keepdims=True)
     visible = jnp.abs(y) > _VISIBLE * size
     # the sign of the last visible point before each point, so that noise is not a node
@@ -209,12 +209,17 @@ def _bound_orbitals_jvp(knobs, primals, tangents):
     y = bound.P / jnp.sqrt(mesh.jacobian)
     dE = mesh.step * (y**2 * w2) @ dV
     g0, ratio = _g0(mesh, V, l), _start_ratio(mesh, V, l)
-    dy = jax.vmap(_response, (None, 1, 0, 0, 0, 0))(
-        mesh, g0, ratio, bound.energy, y, (dE[:, None] - dV) * w2 * y
-    )
+    source = (dE[:, None] - dV) * w2 * y
+    dy = _one_by_one(partial(_response, mesh), g0.T, ratio, bound.energy, y, source)
     dy = dy - y * (mesh.step * jnp.sum(w2 * y * dy, axis=1, keepdims=True))
     none: Any = np.zeros(n.shape, jax.dtypes.float0)  # the tangent of an integer
     return bound, BoundOrbitals(none, none, dE, dy * jnp.sqrt(mesh.jacobian), none)
+
+
+def _one_by_one(f, *columns):
+    """f for each orbital in turn. A batch of tridiagonal systems is shared among threads that wait
+    for it, and in jaxlib 0.10 two batches that meet wait for each other for ever."""
+    return jax.lax.map(lambda row: f(*row), columns)
 
 
 def _response(mesh, g0, ratio, energy, y, source):

@@ -18,6 +18,7 @@ from jaxnu.inference.crossing import at_x, q_crossing
 from jaxnu.inference.maximum_likelihood import Search, best, bounds, start_point
 from jaxnu.inference.model import Model
 from jaxnu.inference.settings import STATISTICS, Statistics
+from jaxnu.numerics import positive_definite
 
 REACH = 50.0**0.5  # √q at which the posterior ends: e^-25 of its peak
 GRIDDED = 2  # nuisances up to which a grid of nodes is affordable
@@ -108,7 +109,7 @@ def _marginal(
     def at(x: Array) -> Array:
         fitted = at_x(model, x, found, settings)
         block = fitted.hessian[1:, 1:]
-        root = jnp.linalg.cholesky(block)
+        root = positive_definite.cholesky(block)
         volume = -jnp.sum(jnp.log(jnp.diagonal(root)))
         edges = low[1:] - fitted.theta[1:], high[1:] - fitted.theta[1:]
 
@@ -117,7 +118,7 @@ def _marginal(
                 shift, log_volume = inside_bounds(point, root, *edges)
                 theta = jnp.clip(fitted.theta.at[1:].add(shift), low, high)  # but for rounding
                 return weight + log_volume - model.minus_log_likelihood(theta)
-            shift = jax.scipy.linalg.solve_triangular(root, point, lower=True, trans=1)
+            shift = positive_definite.backward(root, point)
             theta = fitted.theta.at[1:].add(shift)
             inside = jnp.all((theta[1:] >= low[1:]) & (theta[1:] <= high[1:]))
             value = model.minus_log_likelihood(jnp.clip(theta, low, high))

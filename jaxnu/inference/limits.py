@@ -677,6 +677,12 @@ def check_templates(experiment: Experiment, model: Likelihood) -> None:
             f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
             "nor background is expected; give a background above zero there or drop the bin"
         )
+    if isinstance(model, BinnedModel) and model.background_floating and model.one_shape():
+        raise FitError(
+            f"{experiment.name}: signal and background have one shape (bins: {signal.size}) and "
+            "the background floats, so that counts cannot tell them apart; constrain the "
+            "background or use more bins"
+        )
 
 
 def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:

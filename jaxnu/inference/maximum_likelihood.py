@@ -16,6 +16,7 @@ from jaxnu.errors import FitError, InputError
 from jaxnu.inference.descent import OPTIMIZERS, minimise_inside
 from jaxnu.inference.model import POI, Model, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
+from jaxnu.numerics import positive_definite
 
 ROUGH = 1e-3  # gradient in 1σ at which a first search without a Hessian stops
 
@@ -145,9 +146,8 @@ def solve_masked(
     both = movable[:, None] & movable[None, :]
     kept = jnp.where(both, hessian, jnp.eye(len(vector)))
     scale = 1.0 / jnp.sqrt(jnp.maximum(jnp.diagonal(kept), 1e-300))
-    factor = jnp.linalg.cholesky(kept * scale[:, None] * scale[None, :])
     right = scale * jnp.where(movable, vector, 0.0)
-    return scale * jax.scipy.linalg.cho_solve((factor, True), right)
+    return scale * positive_definite.solve(kept * scale[:, None] * scale[None, :], right)
 
 
 def search(

@@ -32,7 +32,10 @@ def conditional_fit(
     def unfinished(carry: tuple) -> Array:
         return (carry[1] > numerics.fit_tolerance) & (carry[2] < numerics.fit_iterations)
 
-    beta, _, _ = lax.while_loop(unfinished, step, (jnp.ones(()), jnp.array(jnp.inf), 0))
+    # where all counts that are not signal are background, unless that is less than expected
+    left = jnp.sum(model.counts) - x * jnp.sum(model.signal)
+    start = jnp.maximum(left / jnp.maximum(jnp.sum(model.background), 1e-300), 1.0)
+    beta, _, _ = lax.while_loop(unfinished, step, (start, jnp.array(jnp.inf), 0))
     return jnp.stack([x, beta])
 
 
@@ -46,9 +49,23 @@ def best_fit(model: BinnedModel, numerics: Numerics) -> Float[Array, "2"]:
     z = minimise(lambda z: model.deviance_half(origin + unit * z), jnp.zeros(2), numerics)
     free = origin + unit * z
     _, gradient, hessian = model.expand(free)
-    free = free - jnp.linalg.inv(hessian) @ gradient
+    polish = _solve_two(hessian[0], hessian[1], gradient)
+    free = jnp.where(jnp.all(jnp.isfinite(polish)), free - polish, free)
     bounded = conditional_fit(jnp.zeros(()), model, numerics)
     return jnp.where(free[0] > numerics.fit_accepted * unit[0], free, bounded)
+
+
+def _solve_two(
+    first: Float[Array, "2"], second: Float[Array, "2"], right: Float[Array, "2"]
+) -> Float[Array, "2"]:
+    """z with first·z = right[0] and second·z = right[1]; NaN if they are one equation, but for
+    rounding (a single bin cannot tell a signal from a floating norm)."""
+    one, other = first[0] * second[1], first[1] * second[0]
+    parallel = jnp.abs(one - other) <= 1e-12 * (jnp.abs(one) + jnp.abs(other))
+    determinant = jnp.where(parallel, jnp.nan, one - other)
+    x = right[0] * second[1] - first[1] * right[1]
+    y = first[0] * right[1] - right[0] * second[0]
+    return jnp.stack([x, y]) / determinant
 
 
 def upper_limit(
@@ -89,26 +106,23 @@ def upper_limit(
     constant_up, constant_best = up, best
     points = jnp.stack([up, best])
     r, slope, curvature = equations(points)
-    zero = jnp.zeros(2)
-    edge_row = jnp.where(interior, curvature[1, 0], jnp.array([1.0, 0.0]))
-    J = jnp.block(
-        [
-            [2.0 * slope[0], -2.0 * slope[1]],
-            [curvature[0, 1], zero],
-            [zero, edge_row],
-            [zero, curvature[1, 1]],
-        ]
-    )
-    inverse = jnp.linalg.inv(lax.stop_gradient(J))
-    points = points - unit * (inverse @ r).reshape(2, 2)
-    up, best = points - unit * (inverse @ equations(points)[0]).reshape(2, 2)
+    # J = [[2 slope_up, −2 slope_best], [curvature_up, 0], [0, edge], [0, curvature_best]]
+    s, c = lax.stop_gradient((2.0 * slope, curvature))
+    edge = jnp.where(interior, c[1, 0], jnp.array([1.0, 0.0]))
 
-    # on the boundary −ln L must not fall towards x > 0
+    def step(r: Array) -> Array:
+        of_best = _solve_two(edge, c[1, 1], r[2:])
+        of_up = _solve_two(s[0], c[0, 1], jnp.stack([r[0] + s[1] @ of_best, r[1]]))
+        return unit * jnp.stack([of_up, of_best])
+
+    points = points - step(r)
+    up, best = points - step(equations(points)[0])
+
+    residual = jnp.where(converged, lax.stop_gradient(jnp.max(jnp.abs(r))), jnp.nan)
+    # the searches do not know that β ≥ 0; a NaN is a norm that few counts do not hold. On the
+    # boundary −ln L must not fall towards x > 0: there is no minimum without that bound
     inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
-    residual = lax.stop_gradient(jnp.maximum(jnp.max(jnp.abs(r)), inward))
-    residual = jnp.where(converged, residual, jnp.nan)
-    # the searches do not know that β ≥ 0; a NaN is a norm that few counts do not hold
-    known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0)
+    known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0) & (inward < numerics.fit_accepted)
     residual = jnp.where(known, residual, jnp.inf)
     return up[0], (best, residual)
 

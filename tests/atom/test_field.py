@@ -163,6 +163,20 @@ def test_total_energy_changes_by_the_exchange_energy():
     assert float(slope[-1]) == pytest.approx(float(exchange), rel=1e-9)
 
 
+def test_no_batch_of_systems_is_given_to_lapack():
+    """Two that meet wait for each other for ever in jaxlib 0.10, on few cores."""
+
+    def levels(exchange):
+        return self_consistent_field("Ge", exchange=exchange).level_energies
+
+    program = jax.jit(jax.jacfwd(levels)).lower(1.0).as_text()
+    calls = [line for line in program.splitlines() if "@lapack_dgtsv" in line]
+    nodes = ATOM_NUMERICS.mesh_points - 2
+    assert calls
+    for line in calls:
+        assert f"tensor<{nodes}xf64>" in line and f"x{nodes}xf64" not in line, line
+
+
 def test_a_failure_under_a_transformation_is_nan():
     few = replace(ATOM_NUMERICS, field_iterations=3)
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -16,7 +17,8 @@ from scipy.stats import chi2
 import jaxnu
 from jaxnu import InputError
 from jaxnu.inference.model import Sample, build_model, unbinned
-from jaxnu.inference.toys import Toys, coverage, run_toys
+from jaxnu.inference.settings import STATISTICS
+from jaxnu.inference.toys import Toys, _run_chunk, coverage, run_toys
 
 ROOT = Path(jaxnu.__file__).parents[1]
 
@@ -169,6 +171,16 @@ def test_coverage_of_both_conventions(arrays, build):
     error = (0.9 * 0.1 / 3000) ** 0.5
     print(f"q ≤ Δ in {inside:.4f} ± {error:.4f} of the toys, nominal 0.9")
     assert abs(inside - 0.9) < 4.0 * error
+
+
+def test_no_batch_of_toys_is_given_to_lapack(model):
+    """Batches that meet, one of each device, wait for each other for ever in jaxlib 0.10."""
+    arguments = model, np.array([0.5, 0.0]), np.array([0.5]), 1.6, 11, np.arange(8)
+    program = _run_chunk.lower(
+        *arguments, with_limit=True, width=4, devices=tuple(jax.local_devices()),
+        settings=STATISTICS,
+    ).as_text()  # fmt: skip
+    assert "@lapack" not in program
 
 
 def test_the_error_of_a_share_is_never_zero():
