@@ -3,7 +3,7 @@
 import argparse
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -57,6 +57,11 @@ def whole(text: str) -> int:
     if not (text.isdecimal() and int(text) <= 1_000_000_000):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 1000000000")
     return int(text)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @contextmanager
@@ -121,6 +126,37 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
+def output_file(arguments: argparse.Namespace, names: Sequence[str], *endings: str) -> Path:
+    """COMMAND-NAMES in the folder of --out, without its ending, once each of the files is known
+    to be writable: before the work, not after it."""
+    from jaxnu.files import check_writable
+
+    make_folder(arguments.out)
+    base = arguments.out / "-".join([arguments.command, *names])
+    for ending in endings:
+        check_writable(base.with_name(f"{base.name}.{ending}"))
+    return base
+
+
+def experiments_argument(sub: argparse.ArgumentParser, share: str) -> None:
+    sub.add_argument("experiment", nargs="+",
+                     help="a shipped name (jaxnu experiments) or a TOML file; several share "
+                     f"{share} in one likelihood")  # fmt: skip
+    sub.add_argument("--shared", type=words, default=(), metavar="NAMES",
+                     help="systematics that are one in all experiments (a,b)")  # fmt: skip
+
+
+def confidence_argument(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
+                     help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+
+
+def output_arguments(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
+                     help="folder for the files, made if need be (default: here)")  # fmt: skip
+    sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+
+
 def exchange_argument(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--exchange", type=number, metavar="X",
                      help="factor on the exchange potential, 0.5 to 1.5 (default 1)")  # fmt: skip
@@ -164,6 +200,13 @@ def named_response(target: str, model: str) -> "Response":
         return response(target, model)
     with table_progress(f"table of {target}") as progress:
         return response(target, model, progress=progress)
+
+
+def named_responses(experiments: Sequence["Experiment"], model: str) -> list["Response"]:
+    """The response of the target of each experiment, made once for each target."""
+    targets = dict.fromkeys(one.target for one in experiments)
+    made = {target: named_response(target, model) for target in targets}
+    return [made[one.target] for one in experiments]
 
 
 def named_experiment(arguments: argparse.Namespace, name: str | None = None) -> "Experiment":

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from jaxnu.commands.common import (
     Command,
-    make_folder,
+    confidence_argument,
     named_experiment,
     named_response,
     number,
+    output_arguments,
+    output_file,
     response_argument,
     step,
+    words,
 )
 from jaxnu.errors import InputError
 
@@ -36,17 +39,15 @@ def add_commands(command: Command) -> None:
     )  # fmt: skip
     sub.add_argument("experiment", nargs="?", help="a shipped name or a TOML file")
     sub.add_argument("--new", type=Path, metavar="TOML", help="write a cost file to start from")
-    sub.add_argument("--free", metavar="NAMES", help="parameters to be chosen, with commas between")
+    sub.add_argument("--free", type=words, metavar="NAMES",
+                     help="parameters to be chosen, with commas between")  # fmt: skip
     sub.add_argument("--cost", type=Path, metavar="TOML", help="what they cost, and their bounds")
     sub.add_argument("--target-limit", type=number, metavar="MU",
                      help="in mu_B (default: the limit of the experiment as it is)")  # fmt: skip
     response_argument(sub, several=False)
-    sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
-                     help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+    confidence_argument(sub)
     sub.add_argument("--convention", default="two-sided", help="two-sided (default), one-sided")
-    sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
-                     help="folder for the files, made if need be (default: here)")  # fmt: skip
-    sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+    output_arguments(sub)
 
 
 def _run_design(arguments: argparse.Namespace) -> None:
@@ -60,8 +61,9 @@ def _run_design(arguments: argparse.Namespace) -> None:
         )
     if (arguments.free is None) != (arguments.cost is None):
         given, other = ("--free", "--cost") if arguments.cost is None else ("--cost", "--free")
+        value = str(arguments.cost) if arguments.free is None else ",".join(arguments.free)
         raise InputError(
-            f"{given} = {str(arguments.free or arguments.cost)!r} is given without {other}; give "
+            f"{given} = {value!r} is given without {other}; give "
             "both, or neither for the derivatives alone"
         )
     if arguments.target_limit is not None and arguments.cost is None:
@@ -72,24 +74,20 @@ def _run_design(arguments: argparse.Namespace) -> None:
     from jaxnu import checks, sensitivity
     from jaxnu.costs import read_costs
     from jaxnu.design import cheapest_detector, check_free, log_derivatives, parameters_of
-    from jaxnu.files import check_writable, write_text
+    from jaxnu.files import write_text
     from jaxnu.inference.limits import check_experiment, statistic_threshold
     from jaxnu.plot import plot_tornado
 
     with step(f"reading {arguments.experiment}"):
         experiment = named_experiment(arguments)
-    base = f"design-{experiment.name}"
-    make_folder(arguments.out)
-    for ending in ("png", "json"):  # before the work, not after it
-        check_writable(arguments.out / f"{base}.{ending}")
+    base = output_file(arguments, [experiment.name], "png", "json")
     options = arguments.confidence_level, arguments.convention
     statistic_threshold(*options)
     check_experiment(experiment, "Asimov")
     costs = free = None
     if arguments.cost:  # before the first program is compiled
         costs = read_costs(arguments.cost, parameters_of(experiment))
-        words = [name.strip() for name in arguments.free.split(",") if name.strip()]
-        free = check_free(experiment, costs, words)
+        free = check_free(experiment, costs, arguments.free)
         if arguments.target_limit is not None:
             checks.magnetic_moment("--target-limit", arguments.target_limit, open_low=True)
     atom = named_response(experiment.target, arguments.response)
@@ -110,10 +108,10 @@ def _run_design(arguments: argparse.Namespace) -> None:
         "design": None if design is None else design.as_dict(),
     }
     text = json.dumps(content, indent=1, allow_nan=False)
-    with step(f"writing {arguments.out / base}.json and .png"):
+    with step(f"writing {base}.json and .png"):
         title = f"{experiment.title}\natomic model: {atom.model}"
-        plot_tornado(slopes, title, arguments.out / f"{base}.png")
-        write_text(arguments.out / f"{base}.json", text + "\n")
+        plot_tornado(slopes, title, Path(f"{base}.png"))
+        write_text(Path(f"{base}.json"), text + "\n")
     print(text if arguments.json else _report(forecast, slopes["as it is"], design))
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from jaxnu.commands.common import (
     Command,
-    make_folder,
+    confidence_argument,
+    experiments_argument,
     named_experiment,
-    named_response,
-    number,
+    named_responses,
+    output_arguments,
+    output_file,
     response_argument,
     step,
+    words,
 )
 
 if TYPE_CHECKING:
@@ -34,66 +37,49 @@ def add_commands(command: Command) -> None:
         "With --moments, upper limits on the elements of the matrix of moments instead, one at a\n"
         "time.",
     )  # fmt: skip
-    sub.add_argument("experiment", nargs="+",
-                     help="a shipped name (jaxnu experiments) or a TOML file; several share the "
-                     "parameters in one likelihood")  # fmt: skip
+    experiments_argument(sub, "the parameters")
     what = sub.add_mutually_exclusive_group()
-    what.add_argument("--parameters", default="mu2", metavar="NAMES",
+    what.add_argument("--parameters", type=words, default=("mu2",), metavar="NAMES",
                       help="of mu2 (default), sin2_theta_w, r2_cm2, q_e (a,b)")  # fmt: skip
     what.add_argument("--moments", metavar="KIND",
                       help="dirac or majorana: limits on |mu_jk|")  # fmt: skip
     response_argument(sub, several=False)
-    sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
-                     help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+    confidence_argument(sub)
     sub.add_argument("--asimov", action="store_true",
                      help="the expectation of the standard model as data")  # fmt: skip
-    sub.add_argument("--shared", default="", metavar="NAMES",
-                     help="systematics that are one in all experiments (a,b)")  # fmt: skip
-    sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
-                     help="folder for the file, made if need be (default: here)")  # fmt: skip
-    sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+    output_arguments(sub)
 
 
 def _run_fit(arguments: argparse.Namespace) -> None:
-    from jaxnu.files import check_writable, write_text
+    from jaxnu.files import write_text
     from jaxnu.inference import fit_parameters, moment_limits
     from jaxnu.inference.limits import check_experiment
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
-    path = arguments.out / f"{'-'.join(['fit', *(one.name for one in experiments)])}.json"
-    make_folder(arguments.out)
-    check_writable(path)
+    path = f"{output_file(arguments, [one.name for one in experiments], 'json')}.json"
     data = "Asimov" if arguments.asimov else "observed"
     for one in experiments:  # before the atoms, which may take a minute
         check_experiment(one, data)
-    made = {
-        target: named_response(target, arguments.response)
-        for target in dict.fromkeys(one.target for one in experiments)
-    }
-    atoms = [made[one.target] for one in experiments]
+    atoms = named_responses(experiments, arguments.response)
     options = {
         "confidence_level": arguments.confidence_level,
         "data": data,
-        "shared": _words(arguments.shared),
+        "shared": arguments.shared,
     }
     result: ParameterFit | MomentLimits
     with step("expected counts and fits (compiled on the first run)"):
         if arguments.moments is not None:
             result = moment_limits(experiments, atoms, arguments.moments, **options)
         else:
-            result = fit_parameters(experiments, atoms, _words(arguments.parameters), **options)
+            result = fit_parameters(experiments, atoms, arguments.parameters, **options)
     text = json.dumps(result.as_dict(), indent=1, allow_nan=False)
     with step(f"writing {path}"):
-        write_text(path, text + "\n")
+        write_text(Path(path), text + "\n")
     if arguments.json:
         print(text)
     else:
         print(result.summary() if arguments.moments is not None else _report(result))
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _report(result: "ParameterFit") -> str:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from jaxnu.commands.common import (
     Command,
-    make_folder,
+    confidence_argument,
+    experiments_argument,
     named_experiment,
-    named_response,
+    named_responses,
     number,
+    output_arguments,
+    output_file,
     response_argument,
     step,
     whole,
@@ -43,12 +46,9 @@ def add_commands(command: Command) -> None:
             "two-sided form covers about 95%. Derivatives are\n"
             "d ln(limit)/d ln(parameter), exact, from the same fit.",
         )  # fmt: skip
-        sub.add_argument("experiment", nargs="+",
-                         help="a shipped name (jaxnu experiments) or a TOML file; several share "
-                         "mu_nu in one likelihood")  # fmt: skip
+        experiments_argument(sub, "mu_nu")
         response_argument(sub, several=False)
-        sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
-                         help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+        confidence_argument(sub)
         sub.add_argument("--convention", help="two-sided, one-sided (default: the method's own; "
                          "two-sided of a profile)")  # fmt: skip
         sub.add_argument("--method", default="profile", metavar="NAME",
@@ -56,19 +56,15 @@ def add_commands(command: Command) -> None:
                          "feldman-cousins")  # fmt: skip
         sub.add_argument("--details", action="store_true",
                          help="with a profile too: significance, bands, impacts")  # fmt: skip
-        sub.add_argument("--shared", default="", metavar="NAMES",
-                         help="systematics that are one in all experiments (a,b)")  # fmt: skip
         sub.add_argument("--seed", type=whole, default=0, metavar="N",
                          help="of the toys of feldman-cousins and the chains of nuts "
                          "(default 0)")  # fmt: skip
         if name == "forecast":
             sub.add_argument("--threshold-keV", type=number, metavar="T",
                              help="move the efficiency curve to this threshold")  # fmt: skip
-        sub.add_argument("--out", type=Path, default=Path(), metavar="DIR",
-                         help="folder for the files, made if need be (default: here)")  # fmt: skip
         sub.add_argument("--pyhf", type=Path, metavar="FILE",
                          help="write the likelihood as a pyhf workspace too")  # fmt: skip
-        sub.add_argument("--json", action="store_true", help="print the JSON alone on stdout")
+        output_arguments(sub)
 
 
 def _run_limit(arguments: argparse.Namespace) -> None:
@@ -79,10 +75,7 @@ def _run_limit(arguments: argparse.Namespace) -> None:
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
-    base = "-".join([arguments.command, *(one.name for one in experiments)])
-    make_folder(arguments.out)
-    for ending in ("png", "json"):  # before the work, not after it
-        check_writable(arguments.out / f"{base}.{ending}")
+    base = output_file(arguments, [one.name for one in experiments], "png", "json")
     if arguments.pyhf:
         check_writable(arguments.pyhf)
     options = {
@@ -94,13 +87,10 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
     for each in experiments:  # before the atoms, which may take a minute
         check_experiment(each, data)
-    targets = dict.fromkeys(one.target for one in experiments)
-    made = {target: named_response(target, arguments.response) for target in targets}
-    atoms = [made[one.target] for one in experiments]
+    atoms = named_responses(experiments, arguments.response)
     options |= {"details": arguments.details, "seed": arguments.seed}
     if len(experiments) > 1 or arguments.shared:
-        shared = [name.strip() for name in arguments.shared.split(",") if name.strip()]
-        options |= {"shared": tuple(shared)}
+        options |= {"shared": arguments.shared}
     # two programs of about the same size, compiled side by side
     with ThreadPoolExecutor(1) as beside:
         refined = [
@@ -113,12 +103,12 @@ def _run_limit(arguments: argparse.Namespace) -> None:
         with step("the same with doubled nodes in T, E and Q"):
             change = convergence(result, experiments, atoms, [model.result() for model in refined])
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
-    with step(f"writing {arguments.out / base}.json and .png"):
-        plot_limit(result, arguments.out / f"{base}.png")
-        write_text(arguments.out / f"{base}.json", text + "\n")
+    with step(f"writing {base}.json and .png"):
+        plot_limit(result, Path(f"{base}.png"))
+        write_text(Path(f"{base}.json"), text + "\n")
     if arguments.pyhf:
         with step(f"writing {arguments.pyhf}"):
-            workspace = experiment_workspace(experiments, atoms, data, options.get("shared", ()))
+            workspace = experiment_workspace(experiments, atoms, data, arguments.shared)
             write_text(arguments.pyhf, json.dumps(workspace, indent=1) + "\n")
     print(text if arguments.json else _limit_report(result, experiments, change))
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from jaxnu.commands.common import (
     Command,
+    confidence_argument,
     named_experiment,
     named_response,
     number,
+    output_arguments,
+    output_file,
     response_argument,
     step,
     whole,
@@ -27,9 +30,9 @@ def add_commands(command: Command) -> None:
         "Draws toys of an experiment at a given mu_nu, auxiliary measurements included, fits each\n"
         "and gives it its limit. Prints how often the interval and the upper limit hold the\n"
         "truth, the median and the 1 and 2 sigma bands of the limits, and how often toys lie as\n"
-        "far off as the counts. All cores share the work.\n\n"
+        "far off as the counts. All cores share the work. Writes toys-EXPERIMENT.json.\n\n"
         "  jaxnu toys xenonnt-sr0 --toys 10000 --seed 1\n"
-        "  jaxnu toys my.toml --mu 2e-11 --toys 3000 --json toys.json\n"
+        "  jaxnu toys my.toml --mu 2e-11 --toys 3000 --out results\n"
         "  jaxnu toys my.toml --toys 100000 --checkpoint part.npz   (again after a kill: goes on)\n"
         "  srun jaxnu toys my.toml --toys 1000000 --distributed     (processes of a cluster)\n\n"
         "With --distributed every process runs the same command; Slurm, Open MPI, mpi4py and\n"
@@ -42,8 +45,7 @@ def add_commands(command: Command) -> None:
     sub.add_argument("--seed", type=whole, default=0, metavar="S", help="default 0")
     sub.add_argument("--mu", type=number, default=0.0, metavar="MU",
                      help="true mu_nu in mu_B (default 0)")  # fmt: skip
-    sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
-                     help="between 0.5 and 1 (default 0.90)")  # fmt: skip
+    confidence_argument(sub)
     sub.add_argument("--convention", default="two-sided",
                      help="two-sided (default) or one-sided")  # fmt: skip
     sub.add_argument("--checkpoint", type=Path, metavar="NPZ",
@@ -52,7 +54,7 @@ def add_commands(command: Command) -> None:
     sub.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
     sub.add_argument("--processes", type=whole, metavar="N", help="how many there are")
     sub.add_argument("--process", type=whole, metavar="I", help="which one this is, from 0")
-    sub.add_argument("--json", type=Path, metavar="OUT", help="write the numbers to this file")
+    output_arguments(sub)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -71,8 +73,8 @@ def _run(arguments: argparse.Namespace) -> None:
                 f"--{name} = {getattr(arguments, name)} without --distributed; give --distributed "
                 "too, or leave it out: this process would do all the toys"
             )
-    for path in filter(None, (arguments.json, arguments.checkpoint)):
-        check_writable(path)
+    if arguments.checkpoint:
+        check_writable(arguments.checkpoint)
     first = True
     if arguments.distributed:
         import jax
@@ -81,6 +83,7 @@ def _run(arguments: argparse.Namespace) -> None:
         first = jax.process_index() == 0
     with step(f"reading {arguments.experiment}"):
         experiment = named_experiment(arguments)
+    path = f"{output_file(arguments, [experiment.name], 'json')}.json"
     atom = named_response(experiment.target, arguments.response)
     found = experiment_toys(
         experiment, atom, arguments.toys, arguments.mu, arguments.confidence_level,
@@ -89,10 +92,9 @@ def _run(arguments: argparse.Namespace) -> None:
     )  # fmt: skip
     if not first:
         return
-    if arguments.json:
-        text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
-        write_text(arguments.json, text + "\n")
-    print(_report(found, experiment.title))
+    text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
+    write_text(Path(path), text + "\n")
+    print(text if arguments.json else _report(found, experiment.title))
 
 
 def _report(found: "ExperimentToys", title: str) -> str:

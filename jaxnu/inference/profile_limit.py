@@ -93,7 +93,8 @@ def upper_limit(
         value, gradient, _ = constant.expand(theta)
         return 2.0 * (value - lowest) - delta, 2.0 * gradient[0], theta  # envelope: ∂_β vanishes
 
-    _, up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations)
+    rounding = 16.0 * jnp.finfo(float).eps * lowest  # of q
+    _, up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations, rounding)
 
     def equations(points: Float[Array, "2 2"]) -> tuple[Array, Array, Array]:
         """(r, slopes, curvatures) at (x_up, β̂̂) and (x̂, β̂), in units of 1σ."""

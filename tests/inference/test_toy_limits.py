@@ -89,8 +89,8 @@ def test_a_forecast_has_no_p_value():
 
 
 def test_the_command_prints_and_writes_the_same(tmp_path, capsys, found):
-    out, part = tmp_path / "toys.json", tmp_path / "part.npz"
-    words = [*WORDS, "--seed", "4", "--json", str(out), "--checkpoint", str(part)]
+    out, part = tmp_path / "toys-xenonnt-sr0.json", tmp_path / "part.npz"
+    words = [*WORDS, "--seed", "4", "--out", str(tmp_path), "--checkpoint", str(part)]
     assert main(words) == 0
     text = capsys.readouterr().out
 
@@ -108,6 +108,7 @@ def test_the_command_prints_and_writes_the_same(tmp_path, capsys, found):
     held["limit"][100:] = np.nan
     np.savez(part, **held)
     assert main(words) == 0 and capsys.readouterr().out == text
+    assert main([*words, "--json"]) == 0 and capsys.readouterr().out == out.read_text()
 
 
 def test_another_seed_gives_other_toys(found, xenonnt, xe):
@@ -128,7 +129,7 @@ def test_another_seed_gives_other_toys(found, xenonnt, xe):
         (["--mu", "nan"], "--mu = nan"),
         (["--confidence-level", "90"], "90% is written 0.90"),
         (["--convention", "both"], "allowed: two-sided, one-sided"),
-        (["--json", "no/such/folder/toys.json"], "cannot be written"),
+        (["--out", "/dev/null/toys"], "cannot be used as a folder"),
         (["--checkpoint", "."], "cannot be written"),
         (["--response", "fre"], "did you mean 'free'"),
         (["--distributed"], "coordinator"),
