@@ -18,7 +18,9 @@ from jaxnu.costs import Costs
 from jaxnu.counts import check_target
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment, transfer_edges
-from jaxnu.inference.limits import LimitResult, sensitivity, statistic_threshold
+from jaxnu.inference.limit_inputs import statistic_threshold
+from jaxnu.inference.limit_result import LimitResult
+from jaxnu.inference.limits import sensitivity
 from jaxnu.responses import response as make_response
 from jaxnu.responses.base import Response
 

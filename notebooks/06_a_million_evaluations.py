@@ -28,7 +28,7 @@ import jaxnu
 from jaxnu.constants import ELECTRON_MASS_keV, SIGMA0_cm2
 from jaxnu.inference import coverage, run_toys
 from jaxnu.inference.experiment_model import experiment_model
-from jaxnu.inference.limits import statistic_threshold
+from jaxnu.inference.limit_inputs import statistic_threshold
 
 SMALL = os.environ.get("JAXNU_NOTEBOOK_SMALL") == "1"
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 and "ipykernel" not in sys.modules else ".")

@@ -75,7 +75,7 @@ def _run_design(arguments: argparse.Namespace) -> None:
     from jaxnu.costs import read_costs
     from jaxnu.design import cheapest_detector, check_free, log_derivatives, parameters_of
     from jaxnu.files import write_text
-    from jaxnu.inference.limits import check_experiment, statistic_threshold
+    from jaxnu.inference.limit_inputs import check_experiment, statistic_threshold
     from jaxnu.plot import plot_tornado
 
     with step(f"reading {arguments.experiment}"):

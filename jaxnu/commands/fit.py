@@ -53,7 +53,7 @@ def add_commands(command: Command) -> None:
 def _run_fit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import write_text
     from jaxnu.inference import fit_parameters, moment_limits
-    from jaxnu.inference.limits import check_experiment
+    from jaxnu.inference.limit_inputs import check_experiment
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]

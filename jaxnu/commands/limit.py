@@ -70,7 +70,8 @@ def add_commands(command: Command) -> None:
 def _run_limit(arguments: argparse.Namespace) -> None:
     from jaxnu.files import check_writable, write_text
     from jaxnu.inference import convergence, experiment_workspace, limit, sensitivity
-    from jaxnu.inference.limits import check_experiment, check_method, refined_model
+    from jaxnu.inference.limit_inputs import check_experiment, check_method
+    from jaxnu.inference.limits import refined_model
     from jaxnu.plot import plot_limit
 
     with step(f"reading {' '.join(arguments.experiment)}"):

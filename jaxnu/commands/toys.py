@@ -60,7 +60,7 @@ def add_commands(command: Command) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from jaxnu import checks
     from jaxnu.files import check_writable, write_text
-    from jaxnu.inference.limits import check_method
+    from jaxnu.inference.limit_inputs import check_method
     from jaxnu.inference.toy_limits import experiment_toys
     from jaxnu.inference.toys import start_processes
 

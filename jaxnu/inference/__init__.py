@@ -3,7 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from jaxnu.inference.limits import LimitResult, convergence, limit, sensitivity
+from jaxnu.inference.limit_result import LimitResult
+from jaxnu.inference.limits import convergence, limit, sensitivity
 
 # several parameters, toys of experiments, and the statistics layer, arrays in and results out;
 # loaded on first use

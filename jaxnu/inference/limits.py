@@ -2,9 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import jax
@@ -13,35 +11,30 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnu import checks
-from jaxnu._version import __version__
 from jaxnu.counts import check_parameters, check_target, templates
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment, Parameters
 from jaxnu.inference.crossing import at_x, upper_end
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, experiment_model
 from jaxnu.inference.likelihood import BinnedModel
-from jaxnu.inference.methods import FREE_CONVENTION, plain_numbers
+from jaxnu.inference.limit_inputs import (
+    Likelihood,
+    atoms_of,
+    check_experiment,
+    check_method,
+    check_templates,
+    checked_atom,
+    listed,
+    statistic_threshold,
+)
+from jaxnu.inference.limit_result import LimitResult
 from jaxnu.inference.notes import asymptotic_notes, few_counts
 from jaxnu.inference.profile_limit import profile_ratio, upper_limit
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
-from jaxnu.responses import response as make_response
 from jaxnu.responses.base import Response
 from jaxnu.settings import Numerics
 
-Likelihood = BinnedModel | ExperimentModel
-METHODS = {  # → convention without one, and its words in a summary
-    "profile": ("two-sided", "profile likelihood"),
-    "cls": ("one-sided", "CL_s, asymptotic"),
-    "clsb": ("one-sided", "CL_s+b, asymptotic"),
-    "bayes": ("one-sided", "Bayesian, flat prior in mu_nu^2"),
-    "nuts": ("one-sided", "Bayesian by NUTS, flat prior in mu_nu^2"),
-    "feldman-cousins": ("two-sided", "Feldman-Cousins, toys"),
-}
-CONVENTIONS = {
-    "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
-    "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
-}
 # name of a logarithmic derivative → the field of Parameters that is scaled
 DERIVATIVES = {
     "threshold_keV": "threshold_keV",
@@ -50,110 +43,6 @@ DERIVATIVES = {
     "background": "background",
     "flux": "source",
 }
-
-
-@dataclass(frozen=True)
-class LimitResult:
-    """An upper limit on μ_ν with everything needed to quote, check and draw it.
-
-    limit_mu_B: upper limit on μ_ν [μ_B]; limit_mu2, best_fit_mu2: its square, and μ̂² ≥ 0 [μ_B²].
-    expected_mu_B: the limit that the expected background alone would give (Asimov data, nuisances
-        nominal) [μ_B].
-    nuisances: best-fit values: "background", a factor, where there is one, and each systematic in
-        units of its 1σ.
-    scan_mu2, scan_q: test statistic q(μ²) on a grid [μ_B²].
-    derivatives: d ln(limit)/d ln(parameter) for threshold_keV, exposure, resolution, background,
-        flux (an array counts as one parameter: a common factor); None for the methods "bayes",
-        "nuts" and "feldman-cousins", and for a limit of zero (CL_s+b excludes every μ²). For the
-        derivative in every number use jax.grad of the limit, see `limit`.
-    data: "observed" (counts, bins and background shape stay fixed when a parameter moves) or
-        "Asimov" (the expected background is the data, and moves too).
-    delta: the threshold on q; None where the method has none.
-    residual: what is left of the equations solved, in units of 1σ.
-    threshold_keV, exposure_kg_day: of the experiment that was fitted.
-    counts, errors, background, signal: per bin; the data (ON − OFF where they are a difference)
-        with their 1σ, the background at the best fit (zero in a difference), signal at the limit.
-    With details, by another method than "profile", or where the norm of a background ends at zero,
-        else None:
-    interval_mu2: both ends of the interval [μ_B²]. significance, p0: Z = √q0 of a discovery and its
-        p-value; None where the data cannot be without a signal.
-    pulls: nuisance → ((α̂ − a)/1σ of the constraint, uncertainty of α̂ in the same unit).
-    impacts_mu_B: nuisance → limits with it held 1σ below and above its best fit [μ_B]. A nuisance
-        at its bound has neither uncertainty nor impact: NaN, null in JSON.
-    bands_mu_B: limits that background alone would give at −2σ … +2σ [μ_B], from Asimov data with
-        the nuisances fitted at μ = 0; None with fewer than 3 counts of it under the signal.
-    accuracy: relative error of limit_mu_B by quadrature, chains or toys.
-    sampling: of the method "nuts", see `inference.Inference`. seed: of toys or chains, else None.
-    shared: nuisances that are one in several experiments.
-    notes: what to know before quoting the limit, see `inference.Inference`; in the summary too.
-    Of several experiments: names are joined by " + ", what each has for its own (threshold, bins,
-    counts, …) is a tuple, nuisances and derivatives carry "name: " before their own.
-    Inside traced code (grad, jit, vmap) numbers are tracers, a failed fit gives NaN, and
-    derivatives and expected_mu_B are None.
-    """
-
-    limit_mu_B: Any
-    expected_mu_B: float | None
-    best_fit_mu2: Any
-    nuisances: dict[str, Any]
-    scan_mu2: Any
-    scan_q: Any
-    derivatives: dict[str, float] | None
-    status: str
-    experiment: str
-    title: str
-    target: str
-    response: str
-    method: str
-    convention: str
-    confidence_level: float
-    delta: float | None
-    data: str
-    residual: Any
-    threshold_keV: Any
-    exposure_kg_day: Any
-    bin_edges_keV: Any
-    counts: Any
-    errors: Any
-    background: Any
-    signal: Any
-    interval_mu2: tuple[float, ...] | None = None
-    significance: float | None = None
-    p0: float | None = None
-    pulls: dict[str, tuple[float, float]] | None = None
-    impacts_mu_B: dict[str, tuple[float, ...]] | None = None
-    bands_mu_B: tuple[float, ...] | None = None
-    accuracy: float | None = None
-    sampling: dict[str, Any] | None = None
-    seed: int | None = None
-    shared: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    version: str = __version__
-
-    @property
-    def limit_mu2(self) -> Any:
-        return self.limit_mu_B**2
-
-    @property
-    def method_words(self) -> str:
-        """Method and convention in words."""
-        threshold = "" if self.delta is None else f" q = {self.delta:.3f}"
-        return f"{METHODS[self.method][1]}, {self.convention}{threshold}"
-
-    def summary(self) -> str:
-        """One line fit for a paper."""
-        notes = "".join(f"; {note}" for note in self.notes)
-        kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
-        return (
-            f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
-            f"({self.experiment}, {kind}, {self.method_words}, "
-            f"atomic model: {self.response}{notes}; jaxnu {self.version})"
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and strings for JSON."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return plain_numbers({"limit_mu2": self.limit_mu2, **plain})
 
 
 def limit(
@@ -213,17 +102,6 @@ def sensitivity(
     return _limit(experiment, response, *options, data="Asimov")
 
 
-def statistic_threshold(confidence_level: float, convention: str) -> float:
-    """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
-    checks.one_of("convention", convention, CONVENTIONS)
-    if not (isinstance(confidence_level, int | float) and 0.5 < confidence_level < 1.0):
-        raise InputError(
-            f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
-        )
-    tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
-    return NormalDist().inv_cdf(tail) ** 2
-
-
 def _limit(
     experiment: Experiment | Sequence[Experiment],
     response: Response | Sequence[Response] | None,
@@ -252,62 +130,6 @@ def _limit(
     if found is None:  # the norm of the background ends at zero: for a search with that bound
         choice = confidence_level, convention, method, (), seed
         found = _general_limit(experiments, responses, *choice, data)
-    return found
-
-
-def check_method(confidence_level: float, convention: str | None, method: str) -> str:
-    """The convention, a method's own if None is given, after a look at all three."""
-    checks.one_of("method", method, METHODS)
-    chosen = METHODS[method][0] if convention is None else convention
-    statistic_threshold(confidence_level, chosen)
-    if chosen != METHODS[method][0] and method not in FREE_CONVENTION:
-        raise InputError(
-            f"convention = {convention!r} with method {method!r}; allowed: {METHODS[method][0]!r}; "
-            "leave it out"
-        )
-    return chosen
-
-
-def listed(
-    experiment: Experiment | Sequence[Experiment], shared: Sequence[str] = ()
-) -> tuple[Experiment, ...]:
-    """One or several experiments, whose names and shared nuisances go together."""
-    several = isinstance(experiment, list | tuple)
-    found: tuple[Any, ...] = tuple(experiment) if several else (experiment,)  # type: ignore
-    if not found:
-        raise InputError("experiment = [] is empty; give one or more, from load_experiment(name)")
-    for one in found:
-        checks.instance("experiment", one, Experiment, "load_experiment(name) gives one")
-    names = [one.name for one in found]
-    if len(set(names)) < len(names):
-        raise InputError(
-            f"experiments = {', '.join(names)} repeat a name; give files of different names, or "
-            "replace(name=...) of one"
-        )
-    known = [name for one in found for name, _ in one.systematics]
-    for word in shared:
-        if known.count(word) < 2:
-            raise InputError(
-                f"shared = {word!r} is not a systematic of two experiments; allowed: "
-                f"{', '.join(n for n in dict.fromkeys(known) if known.count(n) > 1) or 'none'}; "
-                "give [systematics.NAME] of the same name to each"
-            )
-    return found
-
-
-def atoms_of(
-    experiments: tuple[Experiment, ...], response: Response | Sequence[Response] | None
-) -> tuple[Response, ...]:
-    """An atom for each experiment."""
-    if response is None:
-        made = {target: make_response(target) for target in {one.target for one in experiments}}
-        return tuple(made[one.target] for one in experiments)
-    found: tuple[Any, ...] = tuple(response) if isinstance(response, list | tuple) else (response,)
-    if len(found) != len(experiments):
-        raise InputError(
-            f"response has {len(found)} atoms for {len(experiments)} experiments; give one for "
-            "each, in the same order"
-        )
     return found
 
 
@@ -482,23 +304,6 @@ def _notes(model: Likelihood, x: float, fit: "_Fit") -> tuple[str, ...]:
     return few_counts(model.signal, x * model.signal + model.expected_background(fit.best))
 
 
-def check_experiment(experiment: Experiment, data: str) -> None:
-    """Refuse an experiment without what a limit needs: a background, and counts if "observed"."""
-    checks.instance("experiment", experiment, Experiment, "load_experiment(name) gives one")
-    measured = experiment.difference is not None and data == "observed"
-    if not experiment.has_background and not measured:
-        raise InputError(
-            f"{experiment.name} has no background model, so no limit follows; allowed: its rate, "
-            "its counts; add [background] and [statistics] to a copy of its file"
-        )
-    if data == "observed" and not experiment.has_data:
-        raise InputError(
-            f"{experiment.name} has no counts, so there is no observed limit; allowed: an "
-            "experiment with counts; use Asimov data: sensitivity(...) or 'jaxnu forecast', and of "
-            "several parameters data='Asimov' or --asimov"
-        )
-
-
 class _Fit(NamedTuple):
     """What a limit leaves behind, in the units of the likelihood."""
 
@@ -634,7 +439,7 @@ def refined_model(
     experiment: Experiment, response: Response | None = None, data: str = "observed"
 ) -> Likelihood:
     """The likelihood with doubled nodes in T, E, Q and bins. Arguments as in `limit`."""
-    response = _checked_atom(experiment, response, data)
+    response = checked_atom(experiment, response, data)
     return _compiled_model(experiment.parameters, experiment.refined(2), response, data)
 
 
@@ -642,47 +447,14 @@ def checked_model(
     experiment: Experiment, response: Response | None = None, data: str = "observed"
 ) -> tuple[Likelihood, Response]:
     """(the likelihood, the atom) on the host, after the checks of `limit`. Arguments as there."""
-    response = _checked_atom(experiment, response, data)
+    response = checked_atom(experiment, response, data)
     model = _compiled_model(experiment.parameters, experiment, response, data)
     model = jax.tree.map(np.asarray, model)
     check_templates(experiment, model)
     return model, response
 
 
-def _checked_atom(experiment: Experiment, response: Response | None, data: str) -> Response:
-    """The atom, after a look at what goes into a likelihood."""
-    check_experiment(experiment, data)
-    if response is None:
-        response = make_response(experiment.target)
-    check_target(experiment, response)
-    check_parameters(experiment)
-    return response
-
-
 _compiled_model = jax.jit(_likelihood, static_argnames=("data",))
-
-
-def check_templates(experiment: Experiment, model: Likelihood) -> None:
-    """Refuse templates from which no limit follows."""
-    signal, reached = model.signal, model.signal + model.background > 0.0
-    if not signal.sum() > 0.0:
-        raise InputError(
-            f"{experiment.name}: the expected signal is {signal.sum():g} events in all bins, so "
-            "no limit follows; lower the threshold or move the bins below the kinematic end"
-        )
-    unreachable = (model.counts > 0.0) & ~reached & (experiment.data_kind != "difference")
-    if unreachable.any():
-        at = int(np.argmax(unreachable))
-        raise InputError(
-            f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
-            "nor background is expected; give a background above zero there or drop the bin"
-        )
-    if isinstance(model, BinnedModel) and model.background_floating and model.one_shape():
-        raise FitError(
-            f"{experiment.name}: signal and background have one shape (bins: {signal.size}) and "
-            "the background floats, so that counts cannot tell them apart; constrain the "
-            "background or use more bins"
-        )
 
 
 def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
@@ -698,4 +470,4 @@ def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
         )
 
 
-__all__ = ["LimitResult", "convergence", "limit", "sensitivity"]
+__all__ = ["convergence", "limit", "sensitivity"]

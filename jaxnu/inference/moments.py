@@ -17,7 +17,7 @@ from jaxnu.experiments.experiment import Experiment
 from jaxnu.inference.crossing import CONVENTIONS, limit_value
 from jaxnu.inference.experiment_model import MU2_UNIT, experiment_model
 from jaxnu.inference.joint import joint_model
-from jaxnu.inference.limits import atoms_of, check_experiment, listed, statistic_threshold
+from jaxnu.inference.limit_inputs import atoms_of, check_experiment, listed, statistic_threshold
 from jaxnu.inference.methods import plain_numbers
 from jaxnu.mixing import (
     flavor_moment_squared,

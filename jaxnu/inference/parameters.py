@@ -19,7 +19,7 @@ from jaxnu.experiments.experiment import Experiment
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, Term, experiment_model
 from jaxnu.inference.intervals import correlations, find_minima, profile_interval
 from jaxnu.inference.joint import JOINT, joint_model, own_theta
-from jaxnu.inference.limits import (
+from jaxnu.inference.limit_inputs import (
     atoms_of,
     check_experiment,
     check_templates,

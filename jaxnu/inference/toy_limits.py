@@ -16,7 +16,8 @@ from jaxnu.experiments.experiment import Experiment
 from jaxnu.inference.asymptotics import SIGMAS
 from jaxnu.inference.experiment_model import MU2_UNIT
 from jaxnu.inference.joint import general
-from jaxnu.inference.limits import checked_model, statistic_threshold
+from jaxnu.inference.limit_inputs import statistic_threshold
+from jaxnu.inference.limits import checked_model
 from jaxnu.inference.maximum_likelihood import fit
 from jaxnu.inference.methods import plain_numbers
 from jaxnu.inference.model import Model, needs_signal

@@ -7,7 +7,8 @@ from jaxnu.experiments.experiment import Experiment
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.exchange import to_pyhf
 from jaxnu.inference.joint import general, joint_model
-from jaxnu.inference.limits import atoms_of, checked_model, listed
+from jaxnu.inference.limit_inputs import atoms_of, listed
+from jaxnu.inference.limits import checked_model
 from jaxnu.responses.base import Response
 
 ROOM = 10.0  # of the bound of x over the profile limit

@@ -13,7 +13,7 @@ from jaxnu import InputError, convergence, limit, load_experiment, response, sen
 from jaxnu.counts import background_counts, signal_counts, templates, weak_counts
 from jaxnu.experiments import available
 from jaxnu.inference import Sample, binned, build_model, infer
-from jaxnu.inference.limits import METHODS
+from jaxnu.inference.limit_inputs import METHODS
 
 DELTA = norm.isf(0.05) ** 2
 SHIPPED = [name for name in available() if load_experiment(name).has_background]

@@ -9,7 +9,8 @@ from scipy.stats import chi2, norm
 from jaxnu import FitError, InputError, flux, limit, load_experiment, response, sensitivity
 from jaxnu.counts import background_counts, expected_counts
 from jaxnu.inference.likelihood import BinnedModel
-from jaxnu.inference.limits import _check_fit, _Fit, statistic_threshold
+from jaxnu.inference.limit_inputs import statistic_threshold
+from jaxnu.inference.limits import _check_fit, _Fit
 
 # XENONnT in 0.5-keV bins, 90%, one floating norm: an independent fit, in 1e-12 μ_B
 QUOTED = {
