@@ -22,7 +22,9 @@ jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)  # one device per 
 import numpy as np  # noqa: E402
 
 import jaxnu  # noqa: E402
-from jaxnu.inference.model import Model, Sample, binned, build_model, simulate  # noqa: E402
+from jaxnu.inference.measurements import binned, build_model  # noqa: E402
+from jaxnu.inference.model import Model, Sample  # noqa: E402
+from jaxnu.inference.pseudodata import simulate  # noqa: E402
 from jaxnu.inference.toys import coverage, run_toys  # noqa: E402
 
 BINS, X, SEED = 58, 0.5, 5

@@ -294,10 +294,9 @@ def test_imports_go_one_way(path):
 
 
 # modules of inference that know nothing of atoms: arrays in, results out; lower ones first
-STATISTICS = ("settings", "asymptotics", "model", "descent", "maximum_likelihood", "crossing",
-              "counting", "notes", "bayes", "nuts", "toys", "methods",
-              "exchange",
-              "intervals")  # fmt: skip
+STATISTICS = ("settings", "asymptotics", "model", "measurements", "pseudodata", "descent",
+              "maximum_likelihood", "crossing", "counting", "notes", "bayes", "nuts", "toys",
+              "methods", "exchange", "intervals")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STATISTICS)

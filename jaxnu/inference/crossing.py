@@ -24,7 +24,8 @@ from jaxnu.inference.maximum_likelihood import (
     start_point,
 )
 from jaxnu.inference.maximum_likelihood import solve_masked as solve
-from jaxnu.inference.model import Model, asimov, unreached
+from jaxnu.inference.model import Model, unreached
+from jaxnu.inference.pseudodata import asimov
 from jaxnu.inference.settings import STATISTICS, Statistics
 from jaxnu.numerics.roots import increasing_root
 

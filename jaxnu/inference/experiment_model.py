@@ -11,16 +11,9 @@ from jaxtyping import Array, Float
 
 from jaxnu.counts import background_counts, cevns_deposits, channel_deposits, weak_deposits
 from jaxnu.experiments.experiment import SPECTRUM, SURVIVAL, SYSTEMATICS, Experiment
-from jaxnu.inference.model import (
-    Measurement,
-    Model,
-    Sample,
-    asimov,
-    binned,
-    build_model,
-    difference,
-    on_off,
-)
+from jaxnu.inference.measurements import binned, build_model, difference, on_off
+from jaxnu.inference.model import Measurement, Model, Sample
+from jaxnu.inference.pseudodata import asimov
 from jaxnu.responses.base import Response
 from jaxnu.smearing import Deposits, recorded
 

@@ -15,8 +15,10 @@ from jaxnu.inference import crossing
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.experiment_model import BACKGROUND, MU2_UNIT, ExperimentModel
 from jaxnu.inference.likelihood import BinnedModel
+from jaxnu.inference.measurements import binned, build_model
 from jaxnu.inference.methods import Inference, infer, limit_impacts
-from jaxnu.inference.model import Measurement, Model, Sample, asimov, binned, build_model
+from jaxnu.inference.model import Measurement, Model, Sample
+from jaxnu.inference.pseudodata import asimov
 
 JOINT = ": "  # between the name of an experiment and that of its nuisance
 SINGLE = "one"  # measurement of a likelihood that has no name of its own

@@ -28,8 +28,9 @@ from jaxnu.inference.maximum_likelihood import (
     fit,
     search,
 )
-from jaxnu.inference.model import Model, asimov, needs_signal, unreached
+from jaxnu.inference.model import Model, needs_signal, unreached
 from jaxnu.inference.notes import asymptotic_notes, background_fluctuates, bayesian_notes
+from jaxnu.inference.pseudodata import asimov
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 METHODS = (*crossing.METHODS, "bayes", "nuts", "feldman-cousins")

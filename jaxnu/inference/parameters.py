@@ -27,7 +27,8 @@ from jaxnu.inference.limit_inputs import (
     statistic_threshold,
 )
 from jaxnu.inference.methods import plain_numbers
-from jaxnu.inference.model import POI, Model, asimov
+from jaxnu.inference.model import POI, Model
+from jaxnu.inference.pseudodata import asimov
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.precision import require_x64
 from jaxnu.responses.base import Response

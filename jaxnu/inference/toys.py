@@ -36,7 +36,8 @@ from jaxnu.inference.maximum_likelihood import (
     fit,
     start_point,
 )
-from jaxnu.inference.model import Model, needs_signal, simulate, unreached
+from jaxnu.inference.model import Model, needs_signal, unreached
+from jaxnu.inference.pseudodata import simulate
 from jaxnu.inference.settings import STATISTICS, Statistics
 
 WIDEST = 64  # toys in one batch at most: those that are done wait for the slowest fit

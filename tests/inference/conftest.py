@@ -99,7 +99,8 @@ def random_arrays(seed, bins=20, x=0.5):
 
 def three_nuisances(a, counts=None):
     """A free norm, a constrained one that signal and background share, and a tilt."""
-    from jaxnu.inference.model import Sample, binned, build_model
+    from jaxnu.inference.measurements import binned, build_model
+    from jaxnu.inference.model import Sample
 
     samples = (
         Sample("signal", a["signal"], signal=True, norms={"efficiency": 0.05}),

@@ -11,7 +11,8 @@ from scipy.stats import norm
 from jaxnu import FitError, InputError
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.maximum_likelihood import descend, fit, start_point
-from jaxnu.inference.model import Sample, binned, build_model
+from jaxnu.inference.measurements import binned, build_model
+from jaxnu.inference.model import Sample
 from jaxnu.inference.settings import STATISTICS
 
 SEEDS = (1, 2, 3, 4)
@@ -205,7 +206,7 @@ def test_clsb_may_exclude_everything_and_cls_does_not(agree):
 @pytest.mark.slow
 def test_cls_of_a_gaussian_in_closed_form(agree):
     """x̂ ~ N(x, σ): CL_s = [1 − Φ((x − x̂)/σ)] / Φ(x̂/σ) for x̂ ≥ 0 (arXiv:1007.1727, 3.7)."""
-    from jaxnu.inference.model import difference
+    from jaxnu.inference.measurements import difference
 
     for y in (0.0, 0.7, 2.0):
         model = build_model(difference("d", [y], [Sample("s", [1.0], signal=True)], sigma=[0.5]))

@@ -8,8 +8,9 @@ import pytest
 from jaxnu import InputError
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.exchange import to_hepdata, to_pyhf, write_hepdata, write_json, write_pyhf
+from jaxnu.inference.measurements import binned, build_model, on_off
 from jaxnu.inference.methods import expected_limits, infer
-from jaxnu.inference.model import Sample, binned, build_model, on_off
+from jaxnu.inference.model import Sample
 
 
 @pytest.fixture(scope="module")

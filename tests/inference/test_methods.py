@@ -14,8 +14,9 @@ from scipy.stats import norm, poisson
 from jaxnu import FitError, InputError
 from jaxnu.inference.bayes import inside_bounds, nodes
 from jaxnu.inference.crossing import limit_value
+from jaxnu.inference.measurements import binned, build_model, difference
 from jaxnu.inference.methods import expected_limits, infer, significance
-from jaxnu.inference.model import Sample, binned, build_model, difference
+from jaxnu.inference.model import Sample
 
 
 def counting(n, b, sigma=None):

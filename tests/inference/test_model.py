@@ -10,16 +10,9 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal, norm, poisson
 
 from jaxnu import InputError
-from jaxnu.inference.model import (
-    Sample,
-    asimov,
-    binned,
-    build_model,
-    difference,
-    on_off,
-    simulate,
-    unbinned,
-)
+from jaxnu.inference.measurements import binned, build_model, difference, on_off, unbinned
+from jaxnu.inference.model import Sample
+from jaxnu.inference.pseudodata import asimov, simulate
 
 SIGNAL = np.array([4.0, 2.0, 1.0, 0.5])
 BACKGROUND = np.array([3.0, 3.5, 4.0, 4.5])

@@ -16,7 +16,8 @@ from scipy.stats import chi2
 
 import jaxnu
 from jaxnu import InputError
-from jaxnu.inference.model import Sample, build_model, unbinned
+from jaxnu.inference.measurements import build_model, unbinned
+from jaxnu.inference.model import Sample
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.inference.toys import Toys, _run_chunk, coverage, run_toys
 
@@ -24,7 +25,8 @@ ROOT = Path(jaxnu.__file__).parents[1]
 
 MODEL = """
 import numpy as np
-from jaxnu.inference.model import Sample, binned, build_model
+from jaxnu.inference.measurements import binned, build_model
+from jaxnu.inference.model import Sample
 def model():
     s, b = np.array([6.0, 3.0, 1.0]), np.array([5.0, 6.0, 7.0])
     return build_model(binned("sr", [7.0, 5.0, 8.0], [
