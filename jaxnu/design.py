@@ -18,6 +18,7 @@ from jaxnu.costs import Costs
 from jaxnu.counts import check_target
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment, transfer_edges
+from jaxnu.inference.descent import stuck
 from jaxnu.inference.limit_inputs import statistic_threshold
 from jaxnu.inference.limit_result import LimitResult
 from jaxnu.inference.limits import sensitivity
@@ -399,8 +400,7 @@ class _End(NamedTuple):
 
 def _projected(u: np.ndarray, slope: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The gradient without what pushes against a bound."""
-    blocked = ((u <= low) & (slope > 0.0)) | ((u >= high) & (slope < 0.0))
-    return np.where(blocked, 0.0, slope)
+    return np.where(stuck(slope, u, low, high), 0.0, slope)
 
 
 def _descend(

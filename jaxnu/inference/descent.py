@@ -1,10 +1,11 @@
 """First-order minimisers inside bounds, optax's L-BFGS and Adam: no Hessian is formed."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
@@ -18,6 +19,13 @@ ARMIJO = 1e-4  # share of the linear fall that a step must keep
 ADAM_RATE = 0.1  # first steps, in units of 1σ
 ADAM_HALF_LIFE = 150  # steps after which they are half as long: 1e-8σ after 3500
 
+Vector = TypeVar("Vector", Array, np.ndarray)
+
+
+def stuck(gradient: Vector, z: Vector, low: Vector, high: Vector) -> Vector:
+    """Which variables are at a bound that −∂f presses them against. Traced or on the host."""
+    return ((z <= low) & (gradient > 0.0)) | ((z >= high) & (gradient < 0.0))
+
 
 def projected_gradient(
     gradient: Float[Array, "P"],
@@ -26,8 +34,7 @@ def projected_gradient(
     high: Float[Array, "P"],
 ) -> Float[Array, "P"]:
     """∂f without the components that press a variable against the bound it is at."""
-    stuck = ((z <= low) & (gradient > 0.0)) | ((z >= high) & (gradient < 0.0))
-    return jnp.where(stuck, 0.0, gradient)
+    return jnp.where(stuck(gradient, z, low, high), 0.0, gradient)
 
 
 def minimise_inside(

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxnu import checks, precision  # noqa: F401
 from jaxnu.errors import FitError, InputError
-from jaxnu.inference.descent import OPTIMIZERS, minimise_inside
+from jaxnu.inference.descent import OPTIMIZERS, minimise_inside, stuck
 from jaxnu.inference.model import POI, Model, unreached
 from jaxnu.inference.settings import STATISTICS, Statistics
 from jaxnu.numerics import positive_definite
@@ -168,8 +168,7 @@ def search(
     theta = jnp.where(held, start, jnp.clip(start, low, high))
 
     def movable_at(theta: Array, gradient: Array) -> Array:
-        stuck = ((theta <= low) & (gradient > 0.0)) | ((theta >= high) & (gradient < 0.0))
-        return ~held & ~stuck
+        return ~held & ~stuck(gradient, theta, low, high)
 
     def advance(state: tuple) -> tuple:
         """Evaluate the trial point, keep it if it is better, and propose the next one."""
@@ -285,8 +284,7 @@ def search_without_hessian(
     aim = 0.9 * settings.fit_tolerance  # the sizes change a little on the way
     theta, second = _descend(model, theta, held, unit, settings, optimizer, aim)
     value, gradient, hessian = derivatives(model, theta)
-    stuck = ((theta <= low) & (gradient > 0.0)) | ((theta >= high) & (gradient < 0.0))
-    movable = ~held & ~stuck
+    movable = ~held & ~stuck(gradient, theta, low, high)
     residual = jnp.max(jnp.where(movable, jnp.abs(gradient) / jnp.sqrt(size_at(hessian)), 0.0))
     converged = (residual <= settings.fit_tolerance) & jnp.isfinite(value)
     return Search(theta, value, gradient, hessian, movable, residual, first + second, converged)
