@@ -56,11 +56,6 @@ class ComptonProfile:
         slope, tail = self.momentum_slope, self.momentum_tail
         return _above(self.scale, self.edges, slope, tail, self.power - 2.0, p_z)
 
-    @property
-    def mean_momentum(self) -> Float[Array, ""]:
-        """<p> = 4 ∫_0^∞ p J dp, a.u.; <|p_z|> is half of it."""
-        return 4.0 * self.K(jnp.zeros(()))
-
 
 @jax.jit
 def _above(

@@ -1,4 +1,4 @@
-"""Coulomb functions F_l(η, ρ), G_l(η, ρ) for an attractive or no charge, and their phases.
+"""Coulomb functions F_l(η, ρ), G_l(η, ρ) for an attractive or no charge.
 
 Steed's method: F_l and F_l' of all l up to a common factor by downward recurrence (Miller), the
 logarithmic derivative p + iq of G_0 + iF_0 by a continued fraction, which with the Wronskian
@@ -22,9 +22,6 @@ RHO_LOW, RHO_HIGH = 0.1, 2e4
 L_LIMIT = 100
 FRACTION_TERMS = 20000  # cap of the fraction: it takes 60/ρ + 10 terms, up to 180 at ρ = 1
 FRACTION_TOLERANCE = 4e-16  # |factor − 1| of the last term: the rounding of one factor
-PHASE_SHIFT = 12  # Γ(1 + iη) is taken from the Stirling series of Γ(13 + iη)
-# B_{2k}/[2k(2k−1)], Stirling series; the next term is below 1e-17 at |z| = 13
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 
 
 @jax.tree_util.register_dataclass
@@ -32,7 +29,8 @@ STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 
 class CoulombFunctions:
     """F_l, G_l and their derivatives in ρ for l = 0 … l_max, in the last axis.
 
-    F → sin θ, G → cos θ as ρ → ∞, θ = ρ − η ln 2ρ − lπ/2 + σ_l; F'G − FG' = 1.
+    F → sin θ, G → cos θ as ρ → ∞, θ = ρ − η ln 2ρ − lπ/2 + σ_l with
+    σ_l = arg Γ(l + 1 + iη); F'G − FG' = 1.
     """
 
     F: Float[Array, "... l_max+1"]
@@ -158,19 +156,3 @@ def _coulomb(eta: Float[Array, "..."], rho: Float[Array, "..."], l_max: int) -> 
     for _ in range(eta.ndim):
         point = jax.vmap(point)
     return point(eta, rho)
-
-
-def coulomb_phase(eta: Float[Array, "..."], l_max: int) -> Float[Array, "... l_max+1"]:
-    """Coulomb phases σ_l = arg Γ(l + 1 + iη), continuous in η and zero at η = 0.
-
-    eta: Sommerfeld parameter, any real. l_max: highest order (static).
-    Returns σ_0 … σ_{l_max} in the last axis, rad. Differentiable.
-    Source: DLMF 33.2.10; 5.11.1 (Stirling series); σ_l = σ_{l−1} + arctan(η/l).
-    """
-    eta = jnp.asarray(eta, dtype=float)[..., None]
-    z = PHASE_SHIFT + 1.0 + 1j * eta
-    log_gamma = (z - 0.5) * jnp.log(z) - z
-    log_gamma = log_gamma + sum(B / z ** (2 * k + 1) for k, B in enumerate(STIRLING))
-    steps = jnp.arctan(eta / jnp.arange(1, max(l_max, PHASE_SHIFT) + 1))
-    sigma_0 = log_gamma.imag - jnp.sum(steps[..., :PHASE_SHIFT], axis=-1, keepdims=True)
-    return jnp.concatenate([sigma_0, sigma_0 + jnp.cumsum(steps[..., :l_max], axis=-1)], axis=-1)

@@ -9,11 +9,7 @@ import pytest
 from scipy.special import spherical_jn, spherical_yn
 
 from jaxnu.errors import InputError
-from jaxnu.numerics.spherical_bessel import (
-    bessel_scan,
-    spherical_bessel_j,
-    spherical_bessel_j0_minus_one,
-)
+from jaxnu.numerics.spherical_bessel import bessel_scan, spherical_bessel_j
 
 L_MAX = 200
 ORDERS = np.arange(L_MAX + 1)
@@ -132,7 +128,6 @@ def test_derivatives_at_the_origin():
     np.testing.assert_allclose(first, [0.0, 1 / 3, 0.0, 0.0, 0.0], atol=1e-16)
     second = jax.jacfwd(jax.jacfwd(lambda t: spherical_bessel_j(t, 4)))(0.0)
     np.testing.assert_allclose(second, [-1 / 3, 0.0, 2 / 15, 0.0, 0.0], atol=1e-16)
-    assert jax.grad(spherical_bessel_j0_minus_one)(0.0) == 0.0
 
 
 def test_eager_jit_vmap_agree_without_recompilation():
@@ -152,19 +147,6 @@ def test_eager_jit_vmap_agree_without_recompilation():
     compiled(x + 1.0)
     assert len(traces) == 1
     assert jnp.isnan(jax.jit(lambda t: spherical_bessel_j(t, 3))(-1.0)).all()
-
-
-def test_j0_minus_one():
-    x = np.concatenate([np.geomspace(1e-8, 0.3, 50), np.linspace(0.9, 1.1, 21), [5.0, 800.0]])
-    value = np.asarray(spherical_bessel_j0_minus_one(x))
-    # −2 Σ_{n≥1} … written as an integral: j_0 − 1 = −2 ∫_0^1 sin²(xt/2) dt
-    t, w = np.polynomial.legendre.leggauss(700)
-    integral = -np.sum(w * np.sin(0.25 * x[:, None] * (t + 1.0)) ** 2, axis=-1)
-    worst = np.max(np.abs(value / integral - 1.0))
-    report("j0 − 1, relative", worst)
-    assert worst < 2e-13
-    slope = jax.vmap(jax.grad(spherical_bessel_j0_minus_one))(x)
-    np.testing.assert_allclose(slope, -spherical_jn(1, x), rtol=1e-11, atol=1e-16)
 
 
 @pytest.mark.parametrize(
