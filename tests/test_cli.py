@@ -642,8 +642,9 @@ def test_what_is_refused_is_refused_before_the_work(words, said, capsys, monkeyp
         raise AssertionError("an atom was built")
 
     assert main(["design", "--new", "cost.toml"]) == 0
-    for command in ("limit", "fit", "design", "toys"):
-        monkeypatch.setattr(f"jaxnu.commands.{command}.named_response", no_atom)
+    for name in ("limit.named_responses", "fit.named_responses", "design.named_response",
+                 "toys.named_response"):  # fmt: skip
+        monkeypatch.setattr(f"jaxnu.commands.{name}", no_atom)
     capsys.readouterr()
     assert main(words.split()) == 2
     error = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
