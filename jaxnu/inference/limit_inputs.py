@@ -32,11 +32,16 @@ CONVENTIONS = {
 
 
 def statistic_threshold(confidence_level: float, convention: str) -> float:
-    """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile."""
+    """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile.
+
+    A one-sided limit at a level of 1/2 or less would lie at the best fit or below it.
+    """
     checks.one_of("convention", convention, CONVENTIONS)
-    if not (isinstance(confidence_level, int | float) and 0.5 < confidence_level < 1.0):
+    low, why = (0.5, " (one-sided)") if convention == "one-sided" else (0.0, "")
+    if not (isinstance(confidence_level, int | float) and low < confidence_level < 1.0):
         raise InputError(
-            f"confidence_level = {confidence_level!r} is outside (0.5, 1); 90% is written 0.90"
+            f"confidence_level = {confidence_level!r} is outside ({low:g}, 1){why}; 90% is "
+            "written 0.90"
         )
     tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
     return NormalDist().inv_cdf(tail) ** 2
@@ -46,7 +51,7 @@ def check_method(confidence_level: float, convention: str | None, method: str) -
     """The convention, a method's own if None is given, after a look at all three."""
     checks.one_of("method", method, METHODS)
     chosen = METHODS[method][0] if convention is None else convention
-    statistic_threshold(confidence_level, chosen)
+    statistic_threshold(confidence_level, chosen if method == "profile" else "two-sided")
     if chosen != METHODS[method][0] and method not in FREE_CONVENTION:
         raise InputError(
             f"convention = {convention!r} with method {method!r}; allowed: {METHODS[method][0]!r}; "

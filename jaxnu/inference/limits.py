@@ -63,7 +63,7 @@ def limit(
     experiment: from load_experiment, with counts; a list of them shares μ² in one likelihood, each
         with its own nuisances.
     response: the atom, by default response(experiment.target); a list with a list.
-    confidence_level: between 0.5 and 1.
+    confidence_level: between 0 and 1; above 0.5 for a one-sided profile.
     convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL); None is the method's own.
     method: "profile"; "cls", "clsb", "bayes", "nuts" or "feldman-cousins" as in `inference.infer`.
     details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods

@@ -214,6 +214,12 @@ def test_cls_of_a_gaussian_in_closed_form(agree):
         agree(f"CL_s limit, x̂ = {y}", limit_value(model, "cls"), expected, 1e-9)
         agree(f"CL_s+b, x̂ = {y}", limit_value(model, "clsb"), y + 0.5 * norm.isf(0.1), 1e-9)
         agree(f"two-sided, x̂ = {y}", limit_value(model), y + 0.5 * norm.isf(0.05), 1e-9)
+        low = limit_value(model, "cls", confidence=0.3), limit_value(model, confidence=0.3)
+        expected = y + 0.5 * norm.isf(0.7 * norm.cdf(y / 0.5))
+        if expected < y:  # there q̃ is 0, and CL_s = ½/Φ(x/σ)
+            expected = 0.5 * norm.ppf(0.5 / 0.7)
+        agree(f"CL_s at 30%, x̂ = {y}", low[0], expected, 1e-9)
+        agree(f"two-sided at 30%, x̂ = {y}", low[1], y + 0.5 * norm.isf(0.35), 1e-9)
 
 
 # ---- hard cases ----------------------------------------------------------------------------------

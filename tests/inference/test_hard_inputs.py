@@ -321,8 +321,8 @@ def test_an_experiment_without_a_limit_is_refused(method, xenonnt, xe):
             limit(xenonnt.replace(**changes), xe, method=method)
         print(refusal.value)
         assert words in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
-    for level in (0.0, 0.3, 1.0, -0.1, 90, np.nan, True, None, "high"):
-        with pytest.raises(InputError, match=r"is outside \(0.5, 1\); 90% is written 0.90"):
+    for level in (0.0, 1.0, -0.1, 90, np.nan, True, None, "high"):
+        with pytest.raises(InputError, match=r"is outside \(0, 1\); 90% is written 0.90"):
             limit(xenonnt, xe, confidence_level=level, method=method)
     for seed in (1.5, -1, True, None):
         with pytest.raises(InputError, match="is no whole number from 0"):

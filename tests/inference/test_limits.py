@@ -62,12 +62,14 @@ def test_best_fit_of_xenonnt_is_on_the_boundary_exactly(observed, plain_fit, xen
     agree("background norm", observed.nuisances["background"], norm_, 1e-6)
 
 
-@pytest.mark.parametrize("convention", ["two-sided", "one-sided"])
+@pytest.mark.parametrize(
+    ("convention", "level"), [("two-sided", 0.9), ("one-sided", 0.9), ("two-sided", 0.3)]
+)
 def test_limit_is_iminuits_on_xenonnt(xenonnt, stepping, plain_fit, xenon_templates, convention,
-                                      unit, agree):  # fmt: skip
-    result = limit(xenonnt, stepping, convention=convention)
+                                      level, unit, agree):  # fmt: skip
+    result = limit(xenonnt, stepping, level, convention)
     x_up = plain_fit(xenonnt.counts, *xenon_templates).upper(result.delta)
-    agree(f"limit, {convention}", result.limit_mu_B, np.sqrt(x_up * unit), 1e-4)
+    agree(f"limit, {convention}, {level}", result.limit_mu_B, np.sqrt(x_up * unit), 1e-4)
 
 
 def test_limit_and_best_fit_are_iminuits_on_pseudo_data(pseudo, stepping, plain_fit,
@@ -229,7 +231,11 @@ def test_one_bin(xenonnt, stepping, kept):
 
 def test_arguments_are_checked(xenonnt, stepping):
     for options, words in (
-        ({"confidence_level": 90}, "confidence_level = 90 is outside (0.5, 1)"),
+        ({"confidence_level": 90}, "confidence_level = 90 is outside (0, 1)"),
+        (
+            {"confidence_level": 0.5, "convention": "one-sided"},
+            "confidence_level = 0.5 is outside (0.5, 1) (one-sided)",
+        ),
         ({"confidence_level": float("nan")}, "confidence_level = nan"),
         ({"convention": "feldman-cousins"}, "convention = 'feldman-cousins'"),
         ({"method": "bays"}, "method = 'bays'"),
