@@ -154,10 +154,10 @@ def convergence(symbol: str, label: str, number: int = 6) -> list[tuple[float, n
     rows = []
     low, I = 1.0, shell_of(symbol, label).threshold_keV
     for part in ATOM_NUMERICS.ratio_classes:
-        if (low - 1.0) * I > 50.0:
+        if low * I > 50.0:
             break
-        high = min(part.ratio, 1.0 + 50.0 / I)
-        every = between_nodes(symbol, label, low, 0.999 * high)
+        high = min(part.ratio, 50.0 / I)
+        every = between_nodes(symbol, label, low, high)
         energies = every[np.linspace(0, every.size - 1, number).astype(int)]
         ours = momentum_integrals(response_of(symbol, label), energies + I)
         theirs = direct_integrals(symbol, label, energies)
