@@ -312,17 +312,18 @@ def gauge_error(
 
 
 def photoabsorption_ratios(
-    symbol: str, T_keV: Float[np.ndarray, "T"]
+    symbol: str, T_keV: Float[np.ndarray, "T"], thresholds: str = "measured"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(σ_γ over Elam's, over Chantler's, whether T is away from edges by 5%)."""
+    """(σ_γ over Elam's, over Chantler's, whether T is away from edges, theirs and ours, by 5%)."""
     import xraydb
 
-    atom = CentralField.from_table(table(symbol), "measured")
+    atom = CentralField.from_table(table(symbol), thresholds)
     barn_per = xraydb.atomic_mass(symbol) / AVOGADRO_per_mol
     ours = np.asarray(atom.photoabsorption_cm2(T_keV))
     elam = xraydb.mu_elam(symbol, T_keV * 1e3, kind="photo") * barn_per
     chantler = xraydb.mu_chantler(symbol, T_keV * 1e3, photo=True) * barn_per
     edges = np.array([s.binding_keV for s in subshells(symbol)])
+    edges = np.append(edges, np.asarray(atom.thresholds_keV))
     away = (np.abs(T_keV[:, None] / edges - 1.0) > 0.05).all(axis=1)
     return ours / elam, ours / chantler, away
 

@@ -249,6 +249,16 @@ def test_photoabsorption(bench, symbol, T_keV, tolerance):
     assert abs(error[worst]) < tolerance
 
 
+@pytest.mark.parametrize("symbol", each(["He", "Si", "Ar", "Ge", "I", "Xe"]))
+def test_photoabsorption_with_thresholds_of_the_model(bench, symbol):
+    """2 to 10 keV, away from the model's edges too: nothing is shifted or scaled."""
+    pytest.importorskip("xraydb")
+    elam, _, away = bench.photoabsorption_ratios(symbol, HIGH_keV, "model")
+    print(f"{symbol}: {elam[away].min():.4f} to {elam[away].max():.4f} of Elam's")
+    assert away.sum() >= 20
+    assert np.abs(elam[away] - 1.0).max() < 0.05
+
+
 @pytest.mark.slow
 def test_the_excess_of_xenon_is_the_missing_contraction(bench):
     """Above L1 the excess over Elam's goes when 2s and 2p are those of an atom that binds them as
