@@ -120,4 +120,9 @@ def console() -> int:
     """The installed command: `main` in a process of its own."""
     gc.disable()  # tracing makes millions of objects, and most live to the end
     _compile_quickly(sys.argv[1:])
-    return main()
+    code = main()
+    if code == EXIT_INTERRUPTED:  # a thread may be compiling still, which no exit but this survives
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -84,12 +84,14 @@ def plot_limit(result: "LimitResult", path: Path) -> None:
 
 def _draw_scan(profile: "Axes", result: "LimitResult") -> None:
     """q(μ²), or −2 ln of a posterior, with the limit."""
+    from jaxnu.inference.asymptotics import level_words
+
     unit = 1e-22
-    limit, cl = result.limit_mu_B**2 / unit, 100 * result.confidence_level
+    limit, level = result.limit_mu_B**2 / unit, level_words(result.confidence_level)
     profile.plot(np.asarray(result.scan_mu2) / unit, result.scan_q, color="k")
     profile.axvline(limit, color="tab:red", lw=1, ls="--")
     profile.text(
-        limit, 0.97, f"{result.limit_mu_B:.3g} $\\mu_B$ ({cl:g}% CL)", color="tab:red",
+        limit, 0.97, f"{result.limit_mu_B:.3g} $\\mu_B$ ({level})", color="tab:red",
         transform=profile.get_xaxis_transform(), fontsize="small", rotation=90, ha="right",
         va="top",
     )  # fmt: skip

@@ -598,7 +598,15 @@ def test_installed_command_runs_from_site_packages(tmp_path):
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     where = "import jaxnu; print(jaxnu.__file__)"
     run = [
-        subprocess.run(command, capture_output=True, text=True, check=True, env=clean, cwd=tmp_path)
+        subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=clean,
+            cwd=tmp_path,
+            timeout=600,
+        )
         for command in (
             [sys.executable, "-c", where],
             [Path(sys.executable).with_name("jaxnu"), "--version"],
@@ -635,6 +643,12 @@ def test_a_reader_that_stops_early_sees_no_traceback(tmp_path):
         ("design gemma --free foo --cost cost.toml", "free parameter = 'foo' is unknown"),
         ("design gemma --free exposure --cost cost.toml --target-limit -3", "--target-limit = -3"),
         ("toys xenonnt-sr0 --process 0", "--process = 0 without --distributed"),
+        ("toys borexino-2017", "no background model"),
+        ("toys xenonnt-sr0 --checkpoint toys-xenonnt-sr0.json", "give another name"),
+        ("limit xenonnt-sr0 --pyhf limit-xenonnt-sr0.json", "give another name"),
+        ("limit xenonnt-sr0 --out new --confidence-level 90", "confidence_level = 90"),
+        ("limit xenonnt-sr0 --confidence-level 0.9999999999999999", "is outside [0.001, 1)"),
+        ("limit gemma --out new", "has no counts"),
     ],
 )
 def test_what_is_refused_is_refused_before_the_work(words, said, capsys, monkeypatch):
@@ -650,6 +664,7 @@ def test_what_is_refused_is_refused_before_the_work(words, said, capsys, monkeyp
     error = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     print(error)
     assert len(error) == 1 and said in error[0]
+    assert not Path("new").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_said_in_a_line(monkeypatch, tmp_path):
@@ -669,6 +684,8 @@ def test_a_cache_of_programs_says_nothing(tmp_path):
     quiet = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "TF_"))}
     quiet["JAXNU_CACHE_DIR"] = str(tmp_path)
     for _ in range(2):
-        done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=quiet, capture_output=True, text=True, check=True, timeout=600
+        )
     lines = done.stderr.splitlines()
     assert all(line.startswith("jaxnu:") for line in lines if line), lines

@@ -64,7 +64,7 @@ def test_script_runs_and_saves_its_picture(script, tmp_path):
     environment.pop("DISPLAY", None)
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "out")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     print(done.stdout)
     assert done.returncode == 0, done.stderr

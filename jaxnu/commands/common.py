@@ -126,15 +126,23 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
-def output_file(arguments: argparse.Namespace, names: Sequence[str], *endings: str) -> Path:
+def output_file(
+    arguments: argparse.Namespace, names: Sequence[str], *endings: str, beside: Path | None = None
+) -> Path:
     """COMMAND-NAMES in the folder of --out, without its ending, once each of the files is known
-    to be writable: before the work, not after it."""
+    to be writable and not the one `beside`: after the arguments, before the work."""
     from jaxnu.files import check_writable
 
-    make_folder(arguments.out)
     base = arguments.out / "-".join([arguments.command, *names])
-    for ending in endings:
-        check_writable(base.with_name(f"{base.name}.{ending}"))
+    files = [base.with_name(f"{base.name}.{ending}") for ending in endings]
+    for path in files:
+        if beside is not None and beside.resolve() == path.resolve():
+            raise InputError(
+                f"{str(beside)!r} is the file of the result of this command; give another name"
+            )
+    make_folder(arguments.out)
+    for path in files:
+        check_writable(path)
     return base
 
 

@@ -80,7 +80,6 @@ def _run_design(arguments: argparse.Namespace) -> None:
 
     with step(f"reading {arguments.experiment}"):
         experiment = named_experiment(arguments)
-    base = output_file(arguments, [experiment.name], "png", "json")
     options = arguments.confidence_level, arguments.convention
     statistic_threshold(*options)
     check_experiment(experiment, "Asimov")
@@ -90,6 +89,7 @@ def _run_design(arguments: argparse.Namespace) -> None:
         free = check_free(experiment, costs, arguments.free)
         if arguments.target_limit is not None:
             checks.magnetic_moment("--target-limit", arguments.target_limit, open_low=True)
+    base = output_file(arguments, [experiment.name], "png", "json")
     atom = named_response(experiment.target, arguments.response)
     with step("expected limit (compiled on the first run)"):
         forecast = sensitivity(experiment, atom, *options)

@@ -57,10 +57,10 @@ def _run_fit(arguments: argparse.Namespace) -> None:
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
-    path = f"{output_file(arguments, [one.name for one in experiments], 'json')}.json"
     data = "Asimov" if arguments.asimov else "observed"
     for one in experiments:  # before the atoms, which may take a minute
         check_experiment(one, data)
+    path = f"{output_file(arguments, [one.name for one in experiments], 'json')}.json"
     atoms = named_responses(experiments, arguments.response)
     options = {
         "confidence_level": arguments.confidence_level,
@@ -83,12 +83,14 @@ def _run_fit(arguments: argparse.Namespace) -> None:
 
 
 def _report(result: "ParameterFit") -> str:
-    level = f"{100 * result.confidence_level:g}% CL"
+    from jaxnu.inference.asymptotics import level_words
+
+    level = level_words(result.confidence_level)
     others = ", the others fitted" * (len(result.parameters) > 1)
     lines = [
         result.title,
         f"  data           {result.data}",
-        f"  convention     profile likelihood, two-sided q = {result.delta:.3f}, {level}{others}",
+        f"  convention     profile likelihood, two-sided q = {result.delta:.4g}, {level}{others}",
         f"  atomic model   {result.response} ({result.target})",
         *(f"  {name:<14} {result.sentence(name)}" for name in result.parameters),
     ]

@@ -76,9 +76,6 @@ def _run_limit(arguments: argparse.Namespace) -> None:
 
     with step(f"reading {' '.join(arguments.experiment)}"):
         experiments = [named_experiment(arguments, name) for name in arguments.experiment]
-    base = output_file(arguments, [one.name for one in experiments], "png", "json")
-    if arguments.pyhf:
-        check_writable(arguments.pyhf)
     options = {
         "confidence_level": arguments.confidence_level,
         "convention": arguments.convention,
@@ -88,12 +85,17 @@ def _run_limit(arguments: argparse.Namespace) -> None:
     find, data = (limit, "observed") if arguments.command == "limit" else (sensitivity, "Asimov")
     for each in experiments:  # before the atoms, which may take a minute
         check_experiment(each, data)
+    if arguments.pyhf:
+        check_writable(arguments.pyhf)
+    names = [one.name for one in experiments]
+    base = output_file(arguments, names, "png", "json", beside=arguments.pyhf)
     atoms = named_responses(experiments, arguments.response)
     options |= {"details": arguments.details, "seed": arguments.seed}
     if len(experiments) > 1 or arguments.shared:
         options |= {"shared": arguments.shared}
     # two programs of about the same size, compiled side by side
-    with ThreadPoolExecutor(1) as beside:
+    beside = ThreadPoolExecutor(1)
+    try:
         refined = [
             beside.submit(refined_model, *pair, data)
             for pair in zip(experiments, atoms, strict=True)
@@ -103,6 +105,8 @@ def _run_limit(arguments: argparse.Namespace) -> None:
             result = find(experiments[0] if one else experiments, atoms, **options)
         with step("the same with doubled nodes in T, E and Q"):
             change = convergence(result, experiments, atoms, [model.result() for model in refined])
+    finally:  # an error or an interruption does not wait for it
+        beside.shutdown(wait=False, cancel_futures=True)
     text = json.dumps(result.as_dict() | {"convergence": change}, indent=1, allow_nan=False)
     with step(f"writing {base}.json and .png"):
         plot_limit(result, Path(f"{base}.png"))
@@ -117,6 +121,8 @@ def _run_limit(arguments: argparse.Namespace) -> None:
 def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", change: float) -> str:
     import numpy as np
 
+    from jaxnu.inference.asymptotics import level_words
+
     derivatives = result.derivatives or {}
     moving = (
         "counts, bins and background shape stay fixed"
@@ -124,7 +130,7 @@ def _limit_report(result: "LimitResult", experiments: "Sequence[Experiment]", ch
         else "the expected data move with the parameter"
     )
     best = result.best_fit_mu2
-    level = f"{100 * result.confidence_level:g}% CL"
+    level = level_words(result.confidence_level)
     floating = all(one.background_floating for one in experiments) and result.data == "observed"
     lines = [result.title, f"  limit          mu_nu < {result.limit_mu_B:.4g} mu_B at {level}"]
     if result.expected_mu_B is not None:

@@ -60,7 +60,7 @@ def add_commands(command: Command) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from jaxnu import checks
     from jaxnu.files import check_writable, write_text
-    from jaxnu.inference.limit_inputs import check_method
+    from jaxnu.inference.limit_inputs import check_experiment, check_method
     from jaxnu.inference.toy_limits import experiment_toys
     from jaxnu.inference.toys import start_processes
 
@@ -83,7 +83,8 @@ def _run(arguments: argparse.Namespace) -> None:
         first = jax.process_index() == 0
     with step(f"reading {arguments.experiment}"):
         experiment = named_experiment(arguments)
-    path = f"{output_file(arguments, [experiment.name], 'json')}.json"
+    check_experiment(experiment, "Asimov")  # before the atom, which may take a minute
+    base = output_file(arguments, [experiment.name], "json", beside=arguments.checkpoint)
     atom = named_response(experiment.target, arguments.response)
     found = experiment_toys(
         experiment, atom, arguments.toys, arguments.mu, arguments.confidence_level,
@@ -93,12 +94,15 @@ def _run(arguments: argparse.Namespace) -> None:
     if not first:
         return
     text = json.dumps(found.as_dict(), indent=1, allow_nan=False)
-    write_text(Path(path), text + "\n")
+    with step(f"writing {base}.json"):
+        write_text(Path(f"{base}.json"), text + "\n")
     print(text if arguments.json else _report(found, experiment.title))
 
 
 def _report(found: "ExperimentToys", title: str) -> str:
-    level = f"{100 * found.confidence_level:g}% CL, {found.convention}"
+    from jaxnu.inference.asymptotics import level_words
+
+    level = f"{level_words(found.confidence_level)}, {found.convention}"
     names = ("-2 sigma", "-1 sigma", "median", "+1 sigma", "+2 sigma")
     nuisances = ", ".join(f"{name} {value:+.3f}" for name, value in found.truth.items())
     lines = [

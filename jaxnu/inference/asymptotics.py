@@ -4,6 +4,7 @@ Cowan, Cranmer, Gross & Vitells, EPJC 71, 1554 (2011), arXiv:1007.1727; equation
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from statistics import NormalDist
 
 import jax.numpy as jnp
@@ -76,6 +77,11 @@ def band_targets(
             z = confidence_root(convention, confidence)
             found.append(N + (z if N >= 0 else (N * N + z * z) ** 0.5))
     return np.maximum(np.array(found), 0.0)
+
+
+def level_words(confidence: float) -> str:
+    """As in "90% CL", with every digit that was given."""
+    return f"{(Decimal(repr(float(confidence))) * 100).normalize():f}% CL"
 
 
 def confidence_root(convention: str, confidence: float) -> float:

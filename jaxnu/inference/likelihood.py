@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxnu import precision  # noqa: F401
 
@@ -71,6 +71,14 @@ class BinnedModel:
         beta = 0.0 if self.background_floating else 1.0 / self.background_uncertainty**2
         return jnp.stack([jnp.zeros(()), jnp.asarray(beta)])
 
+    @property
+    def _floor(self) -> Float[Array, "bins"]:
+        return 1e-3 * self.reference
+
+    def inside(self, theta: Float[Array, "2"]) -> Bool[Array, "bins"]:
+        """Where λ at θ is large enough for ln λ to be itself."""
+        return theta @ jnp.stack([self.signal, self.background]) >= self._floor
+
     def deviance_half(self, theta: Float[Array, "2"]) -> Float[Array, ""]:
         """−ln L(x, β) up to a constant: Σ λ − n + n ln(n/λ), plus (β−1)²/2σ² if constrained."""
         return self.expand(theta)[0]
@@ -81,10 +89,10 @@ class BinnedModel:
         """deviance_half with its gradient and Hessian in (x, β).
 
         λ may pass zero on the way of a fit: below 1e-3 of `reference`, ln λ is continued by its
-        second-order expansion, which keeps the function convex and finite.
+        second-order expansion, which keeps the function convex and finite. See `inside`.
         """
         templates = jnp.stack([self.signal, self.background])
-        n, rate, floor = self.counts, theta @ templates, 1e-3 * self.reference
+        n, rate, floor = self.counts, theta @ templates, self._floor
         reached = floor > 0.0  # a bin without signal and background adds nothing
         base = jnp.where(reached, jnp.maximum(rate, floor), 1.0)
         excess = jnp.where(reached, jnp.minimum(rate / base, 1.0) - 1.0, 0.0)

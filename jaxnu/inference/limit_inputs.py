@@ -30,6 +30,8 @@ CONVENTIONS = {
     "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
 }
 
+LOWEST_TAIL = 0.5005  # Δ = 1.6e-6: less is lost in the rounding of −ln L
+
 
 def statistic_threshold(confidence_level: float, convention: str) -> float:
     """Δ: z²((1+CL)/2) two-sided or z²(CL) one-sided, z the standard normal quantile.
@@ -37,13 +39,15 @@ def statistic_threshold(confidence_level: float, convention: str) -> float:
     A one-sided limit at a level of 1/2 or less would lie at the best fit or below it.
     """
     checks.one_of("convention", convention, CONVENTIONS)
-    low, why = (0.5, " (one-sided)") if convention == "one-sided" else (0.0, "")
-    if not (isinstance(confidence_level, int | float) and low < confidence_level < 1.0):
+    one_sided = convention == "one-sided"
+    level = confidence_level if isinstance(confidence_level, int | float) else float("nan")
+    tail = level if one_sided else 0.5 * (1.0 + level)
+    if not LOWEST_TAIL <= tail < 1.0:
+        low, why = (LOWEST_TAIL, " (one-sided)") if one_sided else (2.0 * LOWEST_TAIL - 1.0, "")
         raise InputError(
-            f"confidence_level = {confidence_level!r} is outside ({low:g}, 1){why}; 90% is "
+            f"confidence_level = {confidence_level!r} is outside [{low:.4g}, 1){why}; 90% is "
             "written 0.90"
         )
-    tail = confidence_level if convention == "one-sided" else 0.5 * (1.0 + confidence_level)
     return NormalDist().inv_cdf(tail) ** 2
 
 
@@ -145,9 +149,13 @@ def check_templates(experiment: Experiment, model: Likelihood) -> None:
             f"{experiment.name}: counts[{at}] = {model.counts[at]:g} where neither signal "
             "nor background is expected; give a background above zero there or drop the bin"
         )
+
+
+def check_shapes(experiment: Experiment, model: Likelihood) -> None:
+    """Refuse one experiment alone whose counts cannot tell a signal from its background."""
     if isinstance(model, BinnedModel) and model.background_floating and model.one_shape():
         raise FitError(
-            f"{experiment.name}: signal and background have one shape (bins: {signal.size}) and "
-            "the background floats, so that counts cannot tell them apart; constrain the "
+            f"{experiment.name}: signal and background have one shape (bins: {model.signal.size}) "
+            "and the background floats, so that counts cannot tell them apart; constrain the "
             "background or use more bins"
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxnu._version import __version__
+from jaxnu.inference.asymptotics import level_words
 from jaxnu.inference.limit_inputs import METHODS
 from jaxnu.inference.methods import plain_numbers
 
@@ -94,7 +95,7 @@ class LimitResult:
     @property
     def method_words(self) -> str:
         """Method and convention in words."""
-        threshold = "" if self.delta is None else f" q = {self.delta:.3f}"
+        threshold = "" if self.delta is None else f" q = {self.delta:.4g}"
         return f"{METHODS[self.method][1]}, {self.convention}{threshold}"
 
     def summary(self) -> str:
@@ -102,7 +103,7 @@ class LimitResult:
         notes = "".join(f"; {note}" for note in self.notes)
         kind = "upper limit" if self.data == "observed" else "expected upper limit (Asimov data)"
         return (
-            f"mu_nu < {self.limit_mu_B:.3g} mu_B at {100 * self.confidence_level:g}% CL "
+            f"mu_nu < {self.limit_mu_B:.3g} mu_B at {level_words(self.confidence_level)} "
             f"({self.experiment}, {kind}, {self.method_words}, "
             f"atomic model: {self.response}{notes}; jaxnu {self.version})"
         )

@@ -22,6 +22,7 @@ from jaxnu.inference.limit_inputs import (
     atoms_of,
     check_experiment,
     check_method,
+    check_shapes,
     check_templates,
     checked_atom,
     listed,
@@ -63,7 +64,7 @@ def limit(
     experiment: from load_experiment, with counts; a list of them shares μ² in one likelihood, each
         with its own nuisances.
     response: the atom, by default response(experiment.target); a list with a list.
-    confidence_level: between 0 and 1; above 0.5 for a one-sided profile.
+    confidence_level: from 0.001 to below 1; from 0.5005 for a one-sided profile.
     convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL); None is the method's own.
     method: "profile"; "cls", "clsb", "bayes", "nuts" or "feldman-cousins" as in `inference.infer`.
     details: pulls, impacts, significance and bands too; some seconds more to compile. Other methods
@@ -73,6 +74,8 @@ def limit(
     Returns a LimitResult; its limit_mu_B is differentiable in experiment.parameters and response
         (methods profile, cls, clsb):
         jax.grad(lambda p: limit(experiment.replace(parameters=p)).limit_mu_B)(parameters).
+        Traced code has the short likelihood of one signal and one norm alone: NaN where that does
+        not do (a norm that few counts push to zero), while the same call outside has a limit.
     Raises InputError for a forecast-only experiment or a bad argument, FitError for a fit that
         did not converge.
     Source: Cowan et al., EPJC 71, 1554 (2011), eqs 7, 10; Δ is asymptotic, not calibrated by toys.
@@ -173,6 +176,8 @@ def _general_limit(
         for e, r in zip(experiments, responses, strict=True):
             model, moved = jax.tree.map(np.asarray, _model_and_tangents(e.parameters, e, r, data))
             check_templates(e, model)
+            if not several:
+                check_shapes(e, model)
             primal, tangent = joint_limits.general_with_tangents(model, moved)
             likelihoods.append(primal)
             moves.append(tangent)
@@ -243,7 +248,7 @@ def _profile_limit(
 ) -> LimitResult | None:
     """The profile limit of one experiment, through two programs that compile in a few seconds.
 
-    None if the norm of a background ends below zero: the short likelihood has no bound there.
+    None where the short likelihood does not do: a norm that ends at zero, a valley, a failed fit.
     """
     delta = statistic_threshold(confidence_level, convention)
     traced = checks.is_traced(experiment, response)
@@ -258,8 +263,9 @@ def _profile_limit(
         value, slopes, fit = _fit_and_tangents(model, moved, delta, numerics)
         model, fit = jax.tree.map(np.asarray, (model, fit))
         value = float(value)
-        if isinstance(model, BinnedModel) and np.isposinf(fit.residual):
-            check_templates(experiment, model)
+        check_templates(experiment, model)
+        check_shapes(experiment, model)
+        if isinstance(model, BinnedModel) and not np.isfinite(fit.residual):
             return None
         _check_fit(experiment, model, fit)
         quiet, _, quiet_fit = _fit_and_tangents(model.asimov(), moved, delta, numerics)
@@ -458,8 +464,7 @@ _compiled_model = jax.jit(_likelihood, static_argnames=("data",))
 
 
 def _check_fit(experiment: Experiment, model: Likelihood, fit: _Fit) -> None:
-    """Refuse templates from which no limit follows, and a fit that did not converge."""
-    check_templates(experiment, model)
+    """Refuse a fit that did not converge."""
     if not fit.residual < experiment.numerics.fit_accepted:
         raise FitError(
             f"the fit of {experiment.name} did not converge: its equations are left with "

@@ -150,6 +150,15 @@ def solve_masked(
     return scale * positive_definite.solve(kept * scale[:, None] * scale[None, :], right)
 
 
+def _distance(
+    gradient: Float[Array, "P"], hessian: Float[Array, "P P"], movable: Bool[Array, "P"]
+) -> Float[Array, ""]:
+    """sqrt(gᵀ H⁻¹ g): how far the minimum of a parabola is, in units of 1σ, along a valley too;
+    infinite where there is none."""
+    square = gradient @ solve_masked(hessian, gradient, movable)
+    return jnp.where(square >= 0.0, jnp.sqrt(jnp.maximum(square, 0.0)), jnp.inf)
+
+
 def search(
     model: Model,
     start: Float[Array, "P"],
@@ -185,7 +194,7 @@ def search(
         damping = jnp.where(better, lower, higher)
         movable = movable_at(theta, gradient)
         size = jnp.maximum(jnp.diagonal(hessian), floor)
-        residual = jnp.max(jnp.where(movable, jnp.abs(gradient) / jnp.sqrt(size), 0.0))
+        residual = _distance(gradient, hessian + jnp.diag(1e-6 * floor), movable)
         damped = hessian + jnp.diag(size * damping + floor)
         step = -solve_masked(damped, gradient, movable)
         trial = jnp.where(movable, jnp.clip(theta + step, low, high), theta)

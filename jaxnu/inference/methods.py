@@ -15,7 +15,7 @@ from jaxnu import checks, precision  # noqa: F401
 from jaxnu._version import __version__
 from jaxnu.errors import FitError, InputError
 from jaxnu.inference import crossing
-from jaxnu.inference.asymptotics import SIGMAS, band_targets
+from jaxnu.inference.asymptotics import SIGMAS, band_targets, level_words
 from jaxnu.inference.bayes import bayes_interval
 from jaxnu.inference.crossing import at_x, check_choice, find_limits, q_crossing, statistic_root
 from jaxnu.inference.maximum_likelihood import (
@@ -219,7 +219,7 @@ def infer(
         notes = asymptotic_notes(model, np.array([interval[1], *found.theta[1:]]))
     elif method in ("bayes", "nuts"):
         notes = bayesian_notes(model)
-    level = f"{100 * confidence:g}% CL"
+    level = level_words(confidence)
     return Inference(
         value=interval[1],
         interval=interval,

@@ -14,6 +14,7 @@ from jaxnu._version import __version__
 from jaxnu.counts import check_parameters, check_target
 from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment
+from jaxnu.inference.asymptotics import level_words
 from jaxnu.inference.crossing import CONVENTIONS, limit_value
 from jaxnu.inference.experiment_model import MU2_UNIT, experiment_model
 from jaxnu.inference.joint import joint_model
@@ -66,9 +67,9 @@ class MomentLimits:
         parts = ", ".join(f"|mu_{n}| < {value:.3g}" for n, value in self.limits_mu_B.items())
         data = "" if self.data == "observed" else ", Asimov data"
         return (
-            f"{self.kind} neutrinos: {parts} mu_B at {100 * self.confidence_level:g}% CL, one at a "
-            f"time ({self.experiment}{data}, profile likelihood, {self.convention}, atomic model: "
-            f"{self.response}; jaxnu {self.version})"
+            f"{self.kind} neutrinos: {parts} mu_B at {level_words(self.confidence_level)}, one at "
+            f"a time ({self.experiment}{data}, profile likelihood, {self.convention}, "
+            f"atomic model: {self.response}; jaxnu {self.version})"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from jaxnu.counts import check_parameters, check_target
 from jaxnu.cross_sections.charge import CHARGE_POWERS, RADIUS_SHIFT_per_cm2
 from jaxnu.errors import InputError
 from jaxnu.experiments.experiment import Experiment
+from jaxnu.inference.asymptotics import level_words
 from jaxnu.inference.experiment_model import MU2_UNIT, ExperimentModel, Term, experiment_model
 from jaxnu.inference.intervals import correlations, find_minima, profile_interval
 from jaxnu.inference.joint import JOINT, joint_model, own_theta
@@ -108,8 +109,8 @@ class ParameterFit:
         each = "" if len(self.parameters) == 1 else " each, the others profiled"
         kind = "" if self.data == "observed" else ", Asimov data"
         return (
-            f"{parts} at {100 * self.confidence_level:g}% CL{each} ({self.experiment}{kind}, "
-            f"profile likelihood, two-sided q = {self.delta:.3f}, atomic model: {self.response}; "
+            f"{parts} at {level_words(self.confidence_level)}{each} ({self.experiment}{kind}, "
+            f"profile likelihood, two-sided q = {self.delta:.4g}, atomic model: {self.response}; "
             f"jaxnu {self.version})"
         )
 

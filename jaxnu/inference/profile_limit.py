@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from jaxnu.inference.fitting import minimise
 from jaxnu.inference.likelihood import BinnedModel
@@ -55,14 +55,18 @@ def best_fit(model: BinnedModel, numerics: Numerics) -> Float[Array, "2"]:
     return jnp.where(free[0] > numerics.fit_accepted * unit[0], free, bounded)
 
 
+def _parallel(first: Float[Array, "2"], second: Float[Array, "2"]) -> Bool[Array, ""]:
+    """Whether two directions are one to 1e-8, where steps lose the half of their digits."""
+    one, other = first[0] * second[1], first[1] * second[0]
+    return jnp.abs(one - other) <= 1e-8 * (jnp.abs(one) + jnp.abs(other))
+
+
 def _solve_two(
     first: Float[Array, "2"], second: Float[Array, "2"], right: Float[Array, "2"]
 ) -> Float[Array, "2"]:
-    """z with first·z = right[0] and second·z = right[1]; NaN if they are one equation, but for
-    rounding (a single bin cannot tell a signal from a floating norm)."""
-    one, other = first[0] * second[1], first[1] * second[0]
-    parallel = jnp.abs(one - other) <= 1e-12 * (jnp.abs(one) + jnp.abs(other))
-    determinant = jnp.where(parallel, jnp.nan, one - other)
+    """z with first·z = right[0] and second·z = right[1]; NaN if they are nearly one equation."""
+    determinant = first[0] * second[1] - first[1] * second[0]
+    determinant = jnp.where(_parallel(first, second), jnp.nan, determinant)
     x = right[0] * second[1] - first[1] * right[1]
     y = first[0] * right[1] - right[0] * second[0]
     return jnp.stack([x, y]) / determinant
@@ -80,7 +84,7 @@ def upper_limit(
     step has the first ones, and each further one the next order, as its error is O(dmodel) times
     that of the step before.
     The residual is the largest |r| before these steps, in units of 1σ; NaN if the search failed,
-    infinite if it ended at β < 0 or nowhere: the bound β ≥ 0 is for the general likelihood.
+    infinite if it ended where the general likelihood is needed: β < 0, hardly any λ, a valley.
     """
     constant = lax.stop_gradient(model)
     unit = constant.scale
@@ -93,7 +97,9 @@ def upper_limit(
         value, gradient, _ = constant.expand(theta)
         return 2.0 * (value - lowest) - delta, 2.0 * gradient[0], theta  # envelope: ∂_β vanishes
 
-    rounding = 16.0 * jnp.finfo(float).eps * lowest  # of q
+    # of q: of terms n ln λ that cancel; nothing to lean on where it is not small against Δ
+    noise = 16.0 * jnp.finfo(float).eps * (lowest + jnp.sum(constant.counts))
+    rounding = jnp.where(noise < 1e-6 * delta, noise, 0.0)
     _, up, converged = increasing_root(excess, best[0], unit[0], numerics.root_iterations, rounding)
 
     def equations(points: Float[Array, "2 2"]) -> tuple[Array, Array, Array]:
@@ -103,6 +109,10 @@ def upper_limit(
         edge = jnp.where(interior, slope[1, 0], points[1, 0] / unit[0])
         r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
         return r, slope, curvature
+
+    def alone(theta: Array) -> Array:
+        """Whether −ln L at θ is itself, not what continues it where few counts leave no λ."""
+        return jnp.all((constant.counts == 0.0) | constant.inside(theta))
 
     constant_up, constant_best = up, best
     points = jnp.stack([up, best])
@@ -119,11 +129,15 @@ def upper_limit(
     points = points - step(r)
     up, best = points - step(equations(points)[0])
 
-    residual = jnp.where(converged, lax.stop_gradient(jnp.max(jnp.abs(r))), jnp.nan)
+    size = jnp.max(jnp.abs(r / jnp.array([jnp.minimum(delta, 1.0), 1.0, 1.0, 1.0])))
+    good = converged & jnp.isfinite(up[0])
+    residual = jnp.where(good, lax.stop_gradient(size), jnp.nan)
     # the searches do not know that β ≥ 0; a NaN is a norm that few counts do not hold. On the
-    # boundary −ln L must not fall towards x > 0: there is no minimum without that bound
+    # boundary −ln L must not fall towards x > 0: there is no minimum without that bound. And along
+    # a valley, of templates much alike, a gradient does not tell how far the minimum is
     inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
     known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0) & (inward < numerics.fit_accepted)
+    known &= alone(constant_up) & alone(constant_best) & ~_parallel(c[1, 0], c[1, 1])
     residual = jnp.where(known, residual, jnp.inf)
     return up[0], (best, residual)
 

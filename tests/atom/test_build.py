@@ -198,7 +198,12 @@ print(json.dumps([first, names]))
 """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
     )
     first, second = json.loads(done.stdout.splitlines()[-1])
     trivial = {"true_divide", "dynamic_slice", "_reduce_all", "_joined", "convert_element_type"}

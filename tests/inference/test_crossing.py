@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
 from scipy.stats import norm
 
 from jaxnu import FitError, InputError
+from jaxnu.inference import infer
 from jaxnu.inference.crossing import limit_value
 from jaxnu.inference.maximum_likelihood import descend, fit, start_point
 from jaxnu.inference.measurements import binned, build_model
@@ -223,6 +226,41 @@ def test_cls_of_a_gaussian_in_closed_form(agree):
 
 
 # ---- hard cases ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tilt", [1e-2, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
+def test_a_signal_almost_like_a_free_background(tilt):
+    """The right limit, or none: with norm ≥ 0 there is one at any tilt, far along a valley."""
+    energy = np.linspace(1.0, 20.0, 12)
+    s = np.exp(-0.25 * energy) / np.exp(-0.25 * energy).sum()
+    b = 100.0 * s * (1.0 + tilt * (energy - 10.0) / 10.0)
+    for seed in (11, 12, 13):
+        n = np.random.default_rng(seed).poisson(b).astype(float)
+        samples = [Sample("s", s, signal=True), Sample("b", b, norms={"b": 1.0})]
+        model = build_model(binned("sr", n, samples), free=("b",))
+        try:
+            result = infer(model)
+        except FitError as error:
+            print(f"tilt {tilt}: {error}")
+            assert tilt < 1e-3
+            continue
+
+        def lowest(x, n=n):
+            def value(norm):
+                rate = x * s + norm * b
+                return np.sum(2.0 * (rate - n + xlogy(n, np.where(n > 0.0, n, 1.0) / rate)))
+
+            ends = value(1e-300), minimize_scalar(
+                value, bounds=(0.0, 3.0), method="bounded", options={"xatol": 1e-12}
+            ).fun  # fmt: skip
+            return min(ends)
+
+        x = np.linspace(0.0, 200.0, 2001)
+        best = min(lowest(at) for at in np.append(x[1:], 1e-9))
+        q = lowest(result.value) - best
+        print(f"tilt {tilt}, seed {seed}: limit {result.value:.4f}, q there {q:.5f}")
+        assert abs(q - 2.7055) < 3e-3
 
 
 def test_zero_counts_everywhere(arrays, build, agree):

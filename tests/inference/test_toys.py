@@ -16,7 +16,7 @@ from scipy.stats import chi2
 
 import jaxnu
 from jaxnu import InputError
-from jaxnu.inference.measurements import build_model, unbinned
+from jaxnu.inference.measurements import build_model, difference, unbinned
 from jaxnu.inference.model import Sample
 from jaxnu.inference.settings import STATISTICS
 from jaxnu.inference.toys import Toys, _run_chunk, coverage, run_toys
@@ -175,14 +175,20 @@ def test_coverage_of_both_conventions(arrays, build):
     assert abs(inside - 0.9) < 4.0 * error
 
 
-def test_no_batch_of_toys_is_given_to_lapack(model):
+@pytest.mark.parametrize("kind", ["counts", "difference"])
+def test_no_batch_of_toys_is_given_to_lapack(kind, model):
     """Batches that meet, one of each device, wait for each other for ever in jaxlib 0.10."""
+    if kind == "difference":
+        signal = Sample("s", [6.0, 3.0], signal=True, norms={"n": 0.1})
+        model = build_model(difference("d", [1.0, 2.0], [signal], sigma=[1.0, 2.0]))
     arguments = model, np.array([0.5, 0.0]), np.array([0.5]), 1.6, 11, np.arange(8)
-    program = _run_chunk.lower(
+    program = _run_chunk.trace(
         *arguments, with_limit=True, width=4, devices=tuple(jax.local_devices()),
         settings=STATISTICS,
-    ).as_text()  # fmt: skip
-    assert "@lapack" not in program
+    ).lower(lowering_platforms=("cpu",)).as_text()  # fmt: skip
+    calls = [line for line in program.splitlines() if "@lapack" in line]
+    assert bool(calls) == (kind == "difference")  # of the whitening, one for all toys
+    assert all('num_batch_dims = "0"' in line for line in calls)
 
 
 def test_the_error_of_a_share_is_never_zero():
