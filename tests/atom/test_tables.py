@@ -70,8 +70,8 @@ def test_table_equals_direct_evaluation(bench, symbol):
 def test_integrals_equal_those_of_doubled_settings(bench, symbol, label):
     """T∫S dQ²/Q², ∫S dQ²/2m and T∫R dQ²/Q² of the table halfway between its energies, where doubled
     nodes would be, against a direct evaluation there with mesh, multipoles and Q nodes doubled,
-    T/I < 100. All energies of all subshells of Ge and Xe: sections "energies" and "convergence" of
-    the script."""
+    T/I < 100. All subshells of Ge and Xe: sections "energies" (all of them) and "convergence" (six
+    of each class) of the script."""
     for high, worst in bench.convergence(symbol, label):
         print(f"{symbol} {label}, T/I < {high:.4g}: {worst}")
         assert worst.max() < 1e-3
