@@ -4,8 +4,10 @@ import importlib.metadata
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -632,6 +634,28 @@ def test_a_reader_that_stops_early_sees_no_traceback(tmp_path):
         process.stdout.close()
         errors = process.stderr.read().decode()
     assert "Traceback" not in errors and "BrokenPipe" not in errors
+
+
+@pytest.mark.slow
+def test_an_interruption_while_programs_are_compiled(tmp_path):
+    """Two threads compile then: it ends at once, and as interrupted, not by a crash."""
+    words = f"limit xenonnt-sr0 --response free --out {tmp_path / 'out'}".split()
+    run = "import sys, jaxnu.cli; sys.exit(jaxnu.cli.console())"
+    command = [sys.executable, "-c", run, *words]
+    cold = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
+    cold["JAXNU_CACHE_DIR"] = str(tmp_path / "cache")
+    with subprocess.Popen(command, env=cold, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        while said and "reading" not in said:
+            said = process.stderr.readline()
+        time.sleep(2.0)
+        assert process.poll() is None, "it ended before it could be interrupted"
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    print(process.returncode, rest)
+    assert process.returncode == 130 and "jaxnu: interrupted" in rest and "Traceback" not in rest
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize(
