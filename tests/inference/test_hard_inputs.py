@@ -128,7 +128,7 @@ def test_what_has_no_limit_is_refused(method):
         print(refusal.value)
         assert words in str(refusal.value) and len(str(refusal.value).splitlines()) == 1
     for confidence in (0.0, 1.0, -0.1, 90, np.nan, True, None):
-        with pytest.raises(InputError, match=r"is outside \[0.001, 1\); 90% is written 0.90"):
+        with pytest.raises(InputError, match=r"is outside \(0, 1\); 90% is written 0.90"):
             infer(good, method, confidence)
 
 

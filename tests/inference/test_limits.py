@@ -233,10 +233,10 @@ def test_one_bin(xenonnt, stepping, kept):
         with pytest.raises(FitError, match=r"one shape \(bins: 1\)") as failure:
             limit(xenonnt.replace(**one), stepping, method=method)
         print(failure.value)
-    # beside another experiment it does no harm, and tells nothing
+    # beside another experiment it does no harm: its signal is at most its counts
     alone = limit(xenonnt, stepping, details=True).limit_mu_B
     pair = [xenonnt, xenonnt.replace(**one, name="one bin")]
-    assert alone >= limit(pair, [stepping, stepping]).limit_mu_B > 0.9 * alone
+    assert alone >= limit(pair, [stepping, stepping]).limit_mu_B > 0.8 * alone
     known = xenonnt.replace(**one, background_floating=False, background_uncertainty=0.05)
     result = limit(known, stepping)
     print(result.summary())
