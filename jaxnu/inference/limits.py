@@ -423,8 +423,10 @@ def convergence(
         for one, atom in zip(experiments, responses, strict=True)
     ]
     names = tuple(one.name for one in experiments)
-    values = [_joint_value(tuple(m), names, result) for m in (models, plain)]
-    return abs(float((values[0] / values[1]) ** 0.5) - 1.0)
+    finer, value = (float(_joint_value(tuple(m), names, result)) ** 0.5 for m in (models, plain))
+    if finer == value == 0.0:  # CL_s+b may exclude every x
+        return 0.0
+    return abs(finer / value - 1.0) if value > 0.0 else 1.0
 
 
 def _joint_value(
