@@ -250,7 +250,7 @@ def rydberg_orbitals(
 
     n_max: static. A field without −1/r tail has few: see `found`.
     """
-    mesh, V = _far_out(potential, knobs)
+    mesh, V = _rydberg_field(potential, knobs)
     n, l = np.array([(n, l) for n in range(1, n_max + 1) for l in range(n)]).T
     # in groups of the size of a configuration: the program of the field serves again
     spare = -n.size % SLOTS
@@ -266,7 +266,8 @@ def rydberg_orbitals(
 
 
 @partial(jax.jit, static_argnames="knobs")
-def _far_out(potential, knobs):
+def _rydberg_field(potential, knobs):
+    """The mesh of `rydberg_orbitals` and V at its nodes."""
     mesh = log_linear_mesh(
         knobs.first_radius / potential.Z, knobs.rydberg_radius, knobs.mesh_stretch,
         knobs.mesh_points,

@@ -12,19 +12,11 @@ from jaxnu.errors import FitError, InputError
 from jaxnu.experiments.experiment import Experiment
 from jaxnu.inference.experiment_model import ExperimentModel
 from jaxnu.inference.likelihood import BinnedModel
-from jaxnu.inference.methods import FREE_CONVENTION
+from jaxnu.inference.methods import DEFAULT_CONVENTION, FREE_CONVENTION
 from jaxnu.responses import response as make_response
 from jaxnu.responses.base import Response
 
 Likelihood = BinnedModel | ExperimentModel
-METHODS = {  # → convention without one, and its words in a summary
-    "profile": ("two-sided", "profile likelihood"),
-    "cls": ("one-sided", "CL_s, asymptotic"),
-    "clsb": ("one-sided", "CL_s+b, asymptotic"),
-    "bayes": ("one-sided", "Bayesian, flat prior in mu_nu^2"),
-    "nuts": ("one-sided", "Bayesian by NUTS, flat prior in mu_nu^2"),
-    "feldman-cousins": ("two-sided", "Feldman-Cousins, toys"),
-}
 CONVENTIONS = {
     "two-sided": "Δ of a two-sided interval of this confidence level (2.706 at 90%)",
     "one-sided": "Δ of a one-sided upper limit (1.642 at 90%)",
@@ -53,13 +45,13 @@ def statistic_threshold(confidence_level: float, convention: str) -> float:
 
 def check_method(confidence_level: float, convention: str | None, method: str) -> str:
     """The convention, a method's own if None is given, after a look at all three."""
-    checks.one_of("method", method, METHODS)
-    chosen = METHODS[method][0] if convention is None else convention
+    checks.one_of("method", method, DEFAULT_CONVENTION)
+    chosen = DEFAULT_CONVENTION[method] if convention is None else convention
     statistic_threshold(confidence_level, chosen if method == "profile" else "two-sided")
-    if chosen != METHODS[method][0] and method not in FREE_CONVENTION:
+    if chosen != DEFAULT_CONVENTION[method] and method not in FREE_CONVENTION:
         raise InputError(
-            f"convention = {convention!r} with method {method!r}; allowed: {METHODS[method][0]!r}; "
-            "leave it out"
+            f"convention = {convention!r} with method {method!r}; allowed: "
+            f"{DEFAULT_CONVENTION[method]!r}; leave it out"
         )
     return chosen
 

@@ -6,8 +6,16 @@ from typing import Any
 
 from jaxnu._version import __version__
 from jaxnu.inference.asymptotics import level_words
-from jaxnu.inference.limit_inputs import METHODS
 from jaxnu.inference.methods import plain_numbers
+
+METHOD_WORDS = {  # in a summary
+    "profile": "profile likelihood",
+    "cls": "CL_s, asymptotic",
+    "clsb": "CL_s+b, asymptotic",
+    "bayes": "Bayesian, flat prior in mu_nu^2",
+    "nuts": "Bayesian by NUTS, flat prior in mu_nu^2",
+    "feldman-cousins": "Feldman-Cousins, toys",
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class LimitResult:
     def method_words(self) -> str:
         """Method and convention in words."""
         threshold = "" if self.delta is None else f" q = {self.delta:.4g}"
-        return f"{METHODS[self.method][1]}, {self.convention}{threshold}"
+        return f"{METHOD_WORDS[self.method]}, {self.convention}{threshold}"
 
     def summary(self) -> str:
         """One line fit for a paper."""

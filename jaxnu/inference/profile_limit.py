@@ -110,8 +110,8 @@ def upper_limit(
         r = jnp.stack([2.0 * (value[0] - value[1]) - delta, slope[0, 1], edge, slope[1, 1]])
         return r, slope, curvature
 
-    def alone(theta: Array) -> Array:
-        """Whether −ln L at θ is itself, not what continues it where few counts leave no λ."""
+    def exact(theta: Array) -> Array:
+        """Whether −ln L at θ is itself, not what continues it where there is hardly any λ."""
         return jnp.all((constant.counts == 0.0) | constant.inside(theta))
 
     constant_up, constant_best = up, best
@@ -137,7 +137,7 @@ def upper_limit(
     # a valley, of templates much alike, a gradient does not tell how far the minimum is
     inward = jnp.where(interior, 0.0, jnp.maximum(-slope[1, 0], 0.0))
     known = (constant_up[1] >= 0.0) & (constant_best[1] >= 0.0) & (inward < numerics.fit_accepted)
-    known &= alone(constant_up) & alone(constant_best) & ~_parallel(c[1, 0], c[1, 1])
+    known &= exact(constant_up) & exact(constant_best) & ~_parallel(c[1, 0], c[1, 1])
     residual = jnp.where(known, residual, jnp.inf)
     return up[0], (best, residual)
 

@@ -13,7 +13,7 @@ from jaxnu import InputError, convergence, limit, load_experiment, response, sen
 from jaxnu.counts import background_counts, signal_counts, templates, weak_counts
 from jaxnu.experiments import available
 from jaxnu.inference import Sample, binned, build_model, infer
-from jaxnu.inference.limit_inputs import METHODS
+from jaxnu.inference.limit_result import METHOD_WORDS
 
 DELTA = norm.isf(0.05) ** 2
 SHIPPED = [name for name in available() if load_experiment(name).has_background]
@@ -106,7 +106,7 @@ def test_a_method_is_that_of_the_statistics_layer(method, xenonnt, xe, unit, agr
     found = infer(by_hand(xenonnt, xe, unit), method)
     agree(method, result.limit_mu_B, np.sqrt(found.value * unit), 1e-8)
     assert result.convention == "one-sided" and result.delta is None
-    words = f"(xenonnt-sr0, upper limit, {METHODS[method][1]}, one-sided, atomic model: free;"
+    words = f"(xenonnt-sr0, upper limit, {METHOD_WORDS[method]}, one-sided, atomic model: free;"
     assert words in result.summary() and len(result.summary().splitlines()) == 1
     # fewer events than background in the first bins: CL_s+b excludes every μ², and 0 has no slope
     assert (method == "clsb") == (result.limit_mu_B == 0.0)
