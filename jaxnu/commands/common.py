@@ -156,7 +156,7 @@ def experiments_argument(sub: argparse.ArgumentParser, share: str) -> None:
 
 def confidence_argument(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--confidence-level", type=number, default=0.90, metavar="CL",
-                     help="between 0 and 1 (default 0.90)")  # fmt: skip
+                     help="from 0.001 to below 1 (default 0.90)")  # fmt: skip
 
 
 def output_arguments(sub: argparse.ArgumentParser) -> None:

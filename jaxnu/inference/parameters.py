@@ -138,7 +138,7 @@ def fit_parameters(
     parameters: any of "mu2" (μ_ν² in μ_B², ≥ 0), "sin2_theta_w" (in [0, 1]), "r2_cm2" (charge
         radius <r²>), "q_e" (millicharge), those of all flavours alike; the others stay at 0 and
         sin²θ_W at 0.23857. Expected counts are exact polynomials in them, interference included.
-    confidence_level: between 0 and 1.
+    confidence_level: from 0.001 to below 1.
     data: "observed" or "Asimov", the expectation at `truth`, which is nominal where not given.
     shared: of several experiments, systematics by name that are one and the same in all.
     Returns a ParameterFit. Raises InputError for an unknown or repeated parameter, for

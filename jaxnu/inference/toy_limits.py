@@ -84,7 +84,7 @@ def experiment_toys(
         response: the atom, by default response(experiment.target).
         count: number of toys.
         mu_B: the true μ_ν [μ_B].
-        confidence_level: between 0 and 1; above 0.5 if one-sided.
+        confidence_level: from 0.001 to below 1; from 0.5005 if one-sided.
         convention: "two-sided", Δ = z²((1+CL)/2), or "one-sided", Δ = z²(CL).
         seed, checkpoint, progress, distributed: as in `run_toys`.
 
